@@ -1,0 +1,1 @@
+"""Dust and scratch removal for scanned film."""

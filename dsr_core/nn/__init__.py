@@ -1,0 +1,1 @@
+"""PyTorch side of the filter: network, losses and ONNX export."""

@@ -1,0 +1,147 @@
+"""The U-Net that repairs film damage: three residual channels and one damage logit."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """Every dimension of a :class:`UNet`.
+
+    Parameters
+    ----------
+    encoder
+        ``"plain"`` (compact, the one that ships) or ``"resnet34"`` (torchvision's, for transfer learning).
+    widths
+        Channels of each level of the plain encoder, finest first.
+    encoder_blocks, decoder_blocks
+        Residual blocks at each level (``decoder_blocks`` has one entry less: the bottleneck has no decoder).
+    unshuffle
+        Pixels are folded into channels by this factor before the first convolution (plain encoder only).
+    """
+
+    encoder: str = "plain"
+    widths: tuple[int, ...] = (32, 64, 128, 256)
+    encoder_blocks: tuple[int, ...] = (1, 1, 1, 2)
+    decoder_blocks: tuple[int, ...] = (1, 1, 1)
+    unshuffle: int = 2
+
+    @property
+    def multiple_of(self) -> int:
+        """Height and width of the input must be multiples of this many pixels."""
+        return int(self.unshuffle * 2 ** (len(self.widths) - 1))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions beside an identity: ``(N, C, H, W) -> (N, C, H, W)``.
+
+    No normalisation layer: what one tile holds must not change the brightness of another. The second convolution
+    starts at zero, so that every block starts as the identity (Zhang, Dauphin, Ma, *Fixup Initialization*, 2019).
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.conv2.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the refined features, non-negative."""
+        return torch.relu(x + self.conv2(torch.relu(self.conv1(x))))
+
+
+class Upsample(nn.Module):
+    """Sub-pixel upsampling: ``(N, Cin, H, W) -> (N, Cout, fH, fW)``.
+
+    The convolution is initialised so that the ``factor**2`` sub-pixels start equal, which keeps the checkerboard
+    out of the first results (ICNR: Aitken et al., *Checkerboard artifact free sub-pixel convolution*, 2017).
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, factor: int = 2, kernel_size: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(channels_in, channels_out * factor**2, kernel_size, padding=kernel_size // 2)
+        self.shuffle = nn.PixelShuffle(factor)
+        seed = torch.empty(channels_out, *self.conv.weight.shape[1:])
+        nn.init.kaiming_normal_(seed, nonlinearity="relu")
+        with torch.no_grad():
+            self.conv.weight.copy_(seed.repeat_interleave(factor**2, dim=0))
+        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``x`` at ``factor`` times its size."""
+        upsampled: Tensor = self.shuffle(self.conv(x))
+        return upsampled
+
+
+class PlainEncoder(nn.Module):
+    """Strided residual encoder on a pixel-unshuffled image; returns one feature map a level, finest first."""
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        widths = config.widths
+        self.unshuffle = nn.PixelUnshuffle(config.unshuffle)
+        stems = [nn.Conv2d(3 * config.unshuffle**2, widths[0], 3, padding=1)]
+        stems += [
+            nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in zip(widths, widths[1:], strict=False)
+        ]
+        self.stems = nn.ModuleList(stems)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
+            for width, count in zip(widths, config.encoder_blocks, strict=True)
+        )
+
+    def forward(self, image: Tensor) -> list[Tensor]:
+        """Map an image in [0, 1] to its features at ``1/unshuffle``, ``1/(2 unshuffle)``, ... of its size."""
+        x = self.unshuffle(image - 0.5)
+        features = []
+        for stem, blocks in zip(self.stems, self.blocks, strict=True):
+            x = blocks(torch.relu(stem(x)))
+            features.append(x)
+        return features
+
+
+class UNet(nn.Module):
+    """Encoder-decoder with skip connections.
+
+    Parameters
+    ----------
+    config
+        Dimensions.
+
+    Notes
+    -----
+    Input ``(N, 3, H, W)`` float RGB in [0, 1], ``H`` and ``W`` multiples of ``config.multiple_of``. Output: the
+    residual ``(N, 3, H, W)`` to be added to the input, and the damage logit ``(N, 1, H, W)``.
+    """
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = PlainEncoder(config)
+        widths = config.widths
+        pairs = list(zip(widths, widths[1:], strict=False))[::-1]
+        self.ups = nn.ModuleList(Upsample(coarse, fine) for fine, coarse in pairs)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(*(ResidualBlock(fine) for _ in range(count)))
+            for (fine, _), count in zip(pairs, config.decoder_blocks[::-1], strict=True)
+        )
+        self.head = Upsample(widths[0], 4, factor=config.unshuffle, kernel_size=3)
+        # The filter starts as "nothing is damaged": no residual, and a rare-event prior on the logit.
+        with torch.no_grad():
+            self.head.conv.weight.mul_(0.1)
+            assert self.head.conv.bias is not None
+            self.head.conv.bias[-(config.unshuffle**2) :] = -4.0
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ``(residual, logit)``."""
+        *skips, x = self.encoder(image)
+        for up, blocks in zip(self.ups, self.blocks, strict=True):
+            x = blocks(torch.relu(up(x) + skips.pop()))
+        out: Tensor = self.head(x)
+        return out[:, :3], out[:, 3:]
+
+    def freeze_encoder(self, frozen: bool = True) -> None:
+        """Keep the encoder's weights as they are (``True``) or train them again (``False``)."""
+        self.encoder.requires_grad_(not frozen)

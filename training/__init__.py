@@ -1,0 +1,1 @@
+"""Training of the models: film-damage simulator, trainer, evaluation."""
