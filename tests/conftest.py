@@ -1,0 +1,12 @@
+"""Fixtures that every folder of tests shares."""
+
+from pathlib import Path
+
+import pytest
+from toy_model import write_toy_model
+
+
+@pytest.fixture(scope="session")
+def toy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the path of the hand-made model."""
+    return write_toy_model(tmp_path_factory.mktemp("models") / "toy.onnx")
