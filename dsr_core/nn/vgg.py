@@ -110,11 +110,12 @@ def pink_noise(count: int, size: int, generator: torch.Generator) -> Tensor:
 def _normalise(image: Tensor) -> Tensor:
     """Shift and scale RGB in [0, 1] to the mean and spread that ImageNet's networks were trained with."""
     mean, std = image.new_tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]).view(2, 1, 3, 1, 1)
-    return (image - mean) / std
+    normal: Tensor = (image - mean) / std
+    return normal
 
 
 def _randomise(layers: nn.Sequential, name: str) -> None:
-    """Draw He-initialised filters; let batch norm give each the mean 0 and :data:`RANDOM_SPREAD` on pink noise."""
+    """Draw He-initialised filters whose answers to pink noise have mean 0 and spread :data:`RANDOM_SPREAD`."""
     try:
         generator = torch.Generator().manual_seed(int(name.removeprefix("random:")))
     except ValueError as error:
