@@ -115,7 +115,7 @@ def _normalise(image: Tensor) -> Tensor:
 
 
 def _randomise(layers: nn.Sequential, name: str) -> None:
-    """Draw He-initialised filters whose answers to pink noise have mean 0 and spread :data:`RANDOM_SPREAD`."""
+    """Draw He-initialised filters that answer pink noise with mean 0 and spread :data:`RANDOM_SPREAD`."""
     try:
         generator = torch.Generator().manual_seed(int(name.removeprefix("random:")))
     except ValueError as error:
