@@ -1,1 +1,45 @@
-"""Dust and scratch removal for scanned film."""
+"""Dust and scratch removal for scanned film.
+
+>>> import dsr_core
+>>> result = dsr_core.restore(image, dsr_core.Options(sensitivity=0.6))  # doctest: +SKIP
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from dsr_core.errors import DsrError
+from dsr_core.options import Options
+
+if TYPE_CHECKING:
+    from dsr_core.filter import (
+        Prediction,
+        Progress,
+        Restoration,
+        compose,
+        fill,
+        predict,
+        restore,
+        restore_steps,
+        run,
+    )
+
+__all__ = [
+    "DsrError",
+    "Options",
+    "Prediction",
+    "Progress",
+    "Restoration",
+    "compose",
+    "fill",
+    "predict",
+    "restore",
+    "restore_steps",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the filter when it is first used: onnxruntime and OpenCV take half a second."""
+    if name in __all__:
+        return getattr(import_module("dsr_core.filter"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -97,7 +97,7 @@ def _read_info(path: Path, _mtime_ns: int, _size: int) -> ModelInfo:
         session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except OSError as error:
         raise DsrError(f"{path} cannot be read ({error.strerror}); check the file's permissions.") from error
-    except _ort_errors() as error:
+    except runtime_errors() as error:
         raise DsrError(f"{path} is damaged or not an ONNX model; export or download it again.") from error
     faults = _face_faults(session)
     metadata = dict(session.get_modelmeta().custom_metadata_map)
@@ -134,7 +134,7 @@ def _face_faults(session: Any) -> list[str]:
     return faults
 
 
-def _ort_errors() -> tuple[type[Exception], ...]:
+def runtime_errors() -> tuple[type[Exception], ...]:
     """Return the errors onnxruntime raises for a file that is no model; they share no base of their own."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415
 

@@ -1,0 +1,155 @@
+"""One onnxruntime session: which provider runs it, and how much it is given at a time."""
+
+import contextlib
+import ctypes
+import io
+import sys
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from dsr_core.errors import DsrError
+from dsr_core.models import ModelInfo, runtime_errors
+
+PROVIDERS = ("auto", "cuda", "cpu")
+SMALLEST_TILE = 256
+_MEMORY_WORDS = ("out of memory", "failed to allocate", "bad_alloc", "bad allocation", "alloc_failed")
+_CUDA_OPTIONS = {
+    # A search by trial costs seconds for each new shape, and a doubling arena takes memory other programs need.
+    "cudnn_conv_algo_search": "HEURISTIC",
+    "arena_extend_strategy": "kSameAsRequested",
+}
+
+
+class OutOfMemoryError(Exception):
+    """The provider could not hold the batch; a smaller one may do."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is given to a provider at a time: ``batch`` tiles of at most ``tile`` x ``tile`` pixels."""
+
+    provider: str
+    batch: int
+    tile: int
+
+    def eased(self, margin: int) -> "Load | None":
+        """Return the next smaller load for the same provider, or ``None`` at the smallest."""
+        if self.batch > 1:
+            return replace(self, batch=self.batch // 2)
+        if self.tile // 2 >= max(SMALLEST_TILE, 4 * margin):
+            return replace(self, tile=self.tile // 2)
+        return None
+
+    def __str__(self) -> str:
+        place = "the CPU" if self.provider == "cpu" else self.provider.upper()
+        return f"{self.batch} tile{'s' * (self.batch > 1)} of {self.tile} pixels at a time on {place}"
+
+
+# Measured with a U-Net of 30 kMAC a pixel and a margin of 48 on two cores: 512-pixel tiles yield 1.8, 768 2.0,
+# 1024 2.1 and 1536 2.1 megapixels a second; beyond 1024 only the memory grows.
+LOADS = {"cpu": Load("cpu", 1, 1024), "cuda": Load("cuda", 4, 1024)}
+
+
+def choose_provider(wanted: str) -> tuple[str, str]:
+    """Return the provider that runs for ``"auto"``, ``"cuda"`` or ``"cpu"``, and a note for the user or ``""``.
+
+    Raises
+    ------
+    DsrError
+        CUDA was asked for and cannot be loaded, or there is no such provider.
+    """
+    if wanted not in PROVIDERS:
+        raise DsrError(f"There is no provider {wanted!r}; choose one of {', '.join(PROVIDERS)}.")
+    if wanted == "cpu":
+        return "cpu", ""
+    fault = cuda_fault()
+    if not fault:
+        return "cuda", ""
+    if wanted == "cuda":
+        raise DsrError(f"CUDA could not be loaded ({fault}); put that right or choose the provider cpu.")
+    return "cpu", f"CUDA could not be loaded ({fault}), running on the CPU"
+
+
+@cache
+def cuda_fault() -> str:
+    """Return why CUDA does not run here, or ``""`` where it does.
+
+    onnxruntime lists CUDA even where its libraries are missing and then runs on the CPU in silence, so every link of
+    the chain is tried by itself.
+    """
+    if "CUDAExecutionProvider" not in ort.get_available_providers():
+        return "this onnxruntime has no CUDA in it"
+    windows = sys.platform == "win32"
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if windows else "libcuda.so.1")
+    except OSError:
+        return "there is no NVIDIA driver"
+    if driver.cuInit(0) != 0:
+        return "the NVIDIA driver finds no GPU"
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it did not find
+        ort.preload_dlls()
+    folder = Path(ort.__file__).parent / "capi"
+    pattern = "onnxruntime_providers_{}.dll" if windows else "libonnxruntime_providers_{}.so"
+    try:
+        for part in ("shared", "cuda"):
+            ctypes.CDLL(str(folder / pattern.format(part)), mode=ctypes.RTLD_GLOBAL)
+    except OSError as error:
+        return f"{error}; install dust-scratch-removal[cuda]"
+    return ""
+
+
+class Engine:
+    """A model loaded for one provider.
+
+    Raises
+    ------
+    DsrError
+        onnxruntime refuses the model on this provider.
+    """
+
+    def __init__(self, model: ModelInfo, provider: str) -> None:
+        self.model = model
+        self.provider = provider
+        options = ort.SessionOptions()
+        options.log_severity_level = 4  # errors are raised; onnxruntime would print them a second time
+        wanted: list[Any] = [("CUDAExecutionProvider", _CUDA_OPTIONS)] if provider == "cuda" else []
+        try:
+            self._session = ort.InferenceSession(
+                str(model.path), options, providers=[*wanted, "CPUExecutionProvider"]
+            )
+        except runtime_errors() as error:
+            raise DsrError(f"{model.path} cannot be run on {provider} ({error}); try another provider.") from error
+        if provider == "cuda" and "CUDAExecutionProvider" not in self._session.get_providers():
+            raise DsrError("onnxruntime refused CUDA for a reason it does not tell; choose the provider cpu.")
+
+    def __call__(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return ``repaired`` ``(N, 3, h, w)`` and ``damage`` ``(N, 1, h, w)`` for ``batch`` ``(N, 3, h, w)``.
+
+        Raises
+        ------
+        OutOfMemoryError
+            The provider has not enough memory for a batch of this size.
+        DsrError
+            Anything else that onnxruntime complains about.
+        """
+        try:
+            repaired, damage = self._session.run(["repaired", "damage"], {"image": batch})
+        except MemoryError as error:
+            raise OutOfMemoryError from error
+        except runtime_errors() as error:
+            if any(word in str(error).lower() for word in _MEMORY_WORDS):
+                raise OutOfMemoryError from error
+            raise DsrError(f"Model {self.model.name} failed on {self.provider} ({error}).") from error
+        return repaired, damage
+
+
+@lru_cache(maxsize=1)
+def load_engine(model: ModelInfo, provider: str) -> Engine:
+    """Return the engine for a model and a provider; the last one is kept, because loading takes time."""
+    return Engine(model, provider)

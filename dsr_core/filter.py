@@ -1,0 +1,260 @@
+"""The filter: a generator that shows its progress, can be closed at any time, and returns its result at the end."""
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dsr_core import engine, pixels
+from dsr_core.errors import DsrError
+from dsr_core.models import ModelInfo, find_model
+from dsr_core.options import Options
+from dsr_core.pixels import Image
+from dsr_core.repair import Prediction, Restoration, check_mask, compose
+from dsr_core.tiles import Grid, Tile
+
+__all__ = ["Prediction", "Progress", "Restoration", "compose", "fill", "predict", "restore", "restore_steps", "run"]
+
+_FOUND = 128  # from this probability (of 255) on, the network itself called a pixel damage
+_Result = TypeVar("_Result")
+_Read = Callable[[Tile], Image]
+_Write = Callable[[Tile, NDArray[np.float32], NDArray[np.float32]], None]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Parameters
+    ----------
+    done, total
+        Tiles.
+    note
+        A sentence for the user, or ``""``.
+    """
+
+    done: int
+    total: int
+    note: str = ""
+
+
+def predict(
+    image: Image, *, model: str | Path = "3", provider: str = "auto", linear: bool = False
+) -> Generator[Progress, None, Prediction]:
+    """Run the network over an image.
+
+    Parameters
+    ----------
+    image
+        ``(H, W)`` grey, ``(H, W, 2)`` grey and alpha, ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGB and alpha; uint8, uint16,
+        uint32, float16, float32 or float64 (1.0 is white).
+    model
+        ``"1"``, ``"2"``, ``"3"`` or the path of an ONNX file.
+    provider
+        ``"auto"``, ``"cuda"`` or ``"cpu"``.
+    linear
+        The samples are linear light: the network gets them through the sRGB curve, and repaired samples come back
+        through its inverse.
+
+    Yields
+    ------
+    Progress
+        Before the first and after every batch of tiles.
+
+    Returns
+    -------
+    Prediction
+        Holds ``image`` itself: do not write to it while the prediction is in use.
+
+    Raises
+    ------
+    DsrError
+        The image, the model or the provider cannot be used.
+    """
+    pixels.check(image)
+    info = find_model(model)
+    samples = pixels.colour(image)
+    repaired = np.empty_like(samples, order="C")
+    probability = np.empty(samples.shape[:2], np.uint8)
+
+    def write(tile: Tile, planes: NDArray[np.float32], damage: NDArray[np.float32]) -> None:
+        repaired[tile.core] = pixels.from_network(planes, samples.dtype, samples.shape[2], linear=linear)
+        probability[tile.core] = pixels.encode(damage.clip(0, 1), probability.dtype)
+
+    ran, notes = yield from _sweep(
+        info, provider, samples.shape[:2], lambda tile: tile.cut(samples), write, linear=linear
+    )
+    return Prediction(image, repaired, probability, info, ran, notes, linear)
+
+
+def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress, None, Prediction]:
+    """Repair what a person marked and the network had not taken for damage.
+
+    Such pixels are painted as opaque dust, so that the network sees damage there, and only the tiles that hold them
+    run again. Where even that does not convince it, they are filled from their surroundings (Telea, *An image
+    inpainting technique based on the fast marching method*, 2004).
+
+    Parameters
+    ----------
+    prediction
+        The image's prediction.
+    mask
+        ``(H, W)`` bool: everything the person wants repaired.
+
+    Returns
+    -------
+    Prediction
+        The same with ``repaired`` made good inside the mask.
+
+    Raises
+    ------
+    DsrError
+        The mask is not boolean or not of the image's size.
+    """
+    check_mask(mask, prediction)
+    marked = mask & (prediction.probability < _FOUND)
+    samples = pixels.colour(prediction.image)
+    repaired = prediction.repaired.copy()
+    missed = np.zeros_like(marked)
+
+    def read(tile: Tile) -> Image:
+        painted, hole = tile.cut(samples), tile.cut(marked)
+        around = painted[~hole]
+        bright = around.size > 0 and pixels.luminance(around).mean() > 0.5  # noqa: PLR2004 -- middle grey
+        painted[hole] = 0 if bright else pixels.full_scale(samples.dtype)
+        return painted
+
+    def write(tile: Tile, planes: NDArray[np.float32], damage: NDArray[np.float32]) -> None:
+        hole = marked[tile.core]
+        new = pixels.from_network(planes, samples.dtype, samples.shape[2], linear=prediction.linear)
+        repaired[tile.core][hole] = new[hole]
+        missed[tile.core] = hole & (damage < _FOUND / 255)
+
+    ran, notes = yield from _sweep(
+        prediction.model,
+        prediction.provider,
+        marked.shape,
+        read,
+        write,
+        linear=prediction.linear,
+        wanted=lambda tile: bool(marked[tile.core].any()),
+    )
+    _inpaint(repaired, samples, mask, missed)
+    return replace(prediction, repaired=repaired, provider=ran, notes=prediction.notes + notes)
+
+
+def restore_steps(
+    image: Image,
+    options: Options | None = None,
+    *,
+    model: str | Path = "3",
+    provider: str = "auto",
+    linear: bool = False,
+) -> Generator[Progress, None, Restoration]:
+    """Restore an image step by step; parameters and errors as in `predict` and `compose`."""
+    prediction = yield from predict(image, model=model, provider=provider, linear=linear)
+    return compose(prediction, options)
+
+
+def restore(
+    image: Image,
+    options: Options | None = None,
+    *,
+    model: str | Path = "3",
+    provider: str = "auto",
+    linear: bool = False,
+) -> Restoration:
+    """Restore an image in one call; parameters and errors as in `predict` and `compose`."""
+    return run(restore_steps(image, options, model=model, provider=provider, linear=linear))
+
+
+def run(
+    generator: Generator[Progress, None, _Result], on_progress: Callable[[Progress], None] | None = None
+) -> _Result:
+    """Run a generator of this module to its end and return its result."""
+    while True:
+        try:
+            progress = next(generator)
+        except StopIteration as stop:
+            result: _Result = stop.value
+            return result
+        if on_progress is not None:
+            on_progress(progress)
+
+
+def _sweep(
+    info: ModelInfo,
+    provider: str,
+    shape: tuple[int, ...],
+    read: _Read,
+    write: _Write,
+    *,
+    linear: bool,
+    wanted: Callable[[Tile], bool] = lambda _: True,
+) -> Generator[Progress, None, tuple[str, tuple[str, ...]]]:
+    """Run every wanted tile, from the start again with less at a time when memory runs out.
+
+    Returns the provider that ran and the notes.
+    """
+    name, note = engine.choose_provider(provider)
+    load = engine.LOADS[name]
+    notes = (note,) if note else ()
+    while True:
+        grid = Grid(shape[0], shape[1], load.tile, info.margin, info.multiple_of)
+        tiles = [tile for tile in grid if wanted(tile)]
+        yield Progress(0, len(tiles), note)
+        try:
+            yield from _run_tiles(engine.load_engine(info, load.provider), load, grid, tiles, read, write, linear)
+        except engine.OutOfMemoryError as error:
+            easier = load.eased(info.margin)
+            if easier is None and load.provider != "cpu" and provider == "auto":
+                engine.load_engine.cache_clear()
+                easier = engine.LOADS["cpu"]
+            if easier is None:
+                raise DsrError(f"Not even {load} fit into memory; close other programs and try again.") from error
+            note = f"Out of memory with {load}; going on with {easier}"
+            notes, load = (*notes, note), easier
+        else:
+            return load.provider, notes
+
+
+def _run_tiles(
+    network: engine.Engine,
+    load: engine.Load,
+    grid: Grid,
+    tiles: list[Tile],
+    read: _Read,
+    write: _Write,
+    linear: bool,
+) -> Generator[Progress, None, None]:
+    # The last batch is run at full size like the others: a new shape would cost CUDA more than empty tiles do.
+    batch = np.zeros((min(load.batch, max(1, len(tiles))), 3, *grid.tile_shape), np.float32)
+    for first in range(0, len(tiles), len(batch)):
+        group = tiles[first : first + len(batch)]
+        for slot, tile in zip(batch, group, strict=False):
+            pixels.to_network(read(tile), slot, linear=linear)
+        repaired, damage = network(batch)
+        for tile, planes, chance in zip(group, repaired, damage, strict=False):
+            write(tile, planes[:, *tile.inner], chance[0][tile.inner])
+        yield Progress(first + len(group), len(tiles))
+
+
+def _inpaint(repaired: Image, samples: Image, mask: NDArray[np.bool_], hole: NDArray[np.bool_]) -> None:
+    """Fill ``hole`` in ``repaired`` from what surrounds it, defect by defect."""
+    count, _, stats, _ = cv2.connectedComponentsWithStats(hole.view(np.uint8), connectivity=8)
+    reach = 5
+    for left, top, width, height, _ in stats[1:count]:
+        part = (
+            slice(max(0, top - reach), top + height + reach),
+            slice(max(0, left - reach), left + width + reach),
+        )
+        target, gap = repaired[part], hole[part]
+        around = np.where(mask[part][:, :, None], target, samples[part]).astype(np.float32)
+        for channel in range(around.shape[2]):
+            plane = np.ascontiguousarray(around[:, :, channel])
+            filled = cv2.inpaint(plane, gap.view(np.uint8).copy(), reach, cv2.INPAINT_TELEA)
+            target[:, :, channel][gap] = filled[gap].astype(repaired.dtype)

@@ -1,0 +1,109 @@
+"""Samples of every kind into the network's and back: the only place that knows encodings.
+
+An image is ``(H, W)`` grey, ``(H, W, 1)`` grey, ``(H, W, 2)`` grey and alpha, ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGB
+and alpha. Integers use their full range, floats mean 0 to 1 and may go beyond it.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsr_core.errors import DsrError
+
+Image = NDArray[Any]
+DTYPES = ("uint8", "uint16", "uint32", "float16", "float32", "float64")
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. ITU-R BT.709
+_STRIP = 1 << 22  # samples looked at in one go, so that checks need no second image
+
+
+def check(image: Image) -> None:
+    """Refuse what is not an image in the sense of this module.
+
+    Raises
+    ------
+    DsrError
+        Wrong number of dimensions, channels, or pixels; a type that is not supported; NaN or infinity.
+    """
+    if not isinstance(image, np.ndarray):
+        raise DsrError(f"The image must be a numpy array, not {type(image).__name__}; use numpy.asarray.")
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 2, 3, 4)):  # noqa: PLR2004
+        raise DsrError(f"An image is (H, W) or (H, W, 1 to 4), not {image.shape}; pass the frames of a stack one by one.")
+    if 0 in image.shape:
+        raise DsrError(f"The image of shape {image.shape} holds no pixels; check how it was cut out.")
+    if image.dtype.name not in DTYPES:
+        raise DsrError(f"Samples of type {image.dtype} are not supported; convert them to one of {', '.join(DTYPES)}.")
+    if image.dtype.kind == "f":
+        rows = max(1, _STRIP // image[0].size)
+        for top in range(0, len(image), rows):
+            if not np.isfinite(colour(image)[top : top + rows]).all():
+                raise DsrError("The image holds NaN or infinity; replace these values first (numpy.nan_to_num).")
+
+
+def colour(image: Image) -> Image:
+    """Return the view ``(H, W, 1)`` or ``(H, W, 3)`` of the colour samples, without alpha."""
+    if image.ndim == 2:  # noqa: PLR2004
+        return image[:, :, None]
+    return image[:, :, : 3 if image.shape[2] > 2 else 1]  # noqa: PLR2004
+
+
+def full_scale(dtype: np.dtype[Any]) -> float:
+    """Return the value that means white."""
+    return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
+
+
+def to_network(samples: Image, out: NDArray[np.float32], *, linear: bool) -> None:
+    """Write ``samples`` ``(h, w, 1|3)`` to ``out`` ``(3, h, w)`` as the network wants them.
+
+    Grey is repeated; linear light goes through the sRGB curve; what lies beyond black and white is clipped, because
+    the network has never seen it.
+    """
+    np.multiply(samples.transpose(2, 0, 1), np.float32(1 / full_scale(samples.dtype)), out=out, casting="unsafe")
+    if samples.dtype.kind == "f" or linear:
+        np.clip(out, 0, 1, out=out)
+    if linear:
+        out[...] = np.where(out <= 0.0031308, out * 12.92, 1.055 * out ** (1 / 2.4) - 0.055)
+
+
+def from_network(
+    planes: NDArray[np.float32], dtype: np.dtype[Any], channels: int, *, linear: bool
+) -> Image:
+    """Return ``planes`` ``(3, h, w)`` as samples ``(h, w, channels)`` of ``dtype``, the inverse of `to_network`."""
+    values = planes.clip(0, 1)
+    if linear:
+        values = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    if channels == 1:
+        values = values.mean(axis=0, keepdims=True)
+    return encode(values.transpose(1, 2, 0), dtype)
+
+
+def encode(values: NDArray[np.floating[Any]], dtype: np.dtype[Any]) -> Image:
+    """Return values in [0, 1] as samples of ``dtype``, rounded where they are whole numbers."""
+    if dtype.kind == "f":
+        return values.astype(dtype)
+    scale = full_scale(dtype)
+    exact = values.astype(np.float64) if dtype.itemsize > 2 else values  # noqa: PLR2004 -- float32 has 24 bits
+    return np.rint(exact * exact.dtype.type(scale)).astype(dtype)
+
+
+def blend(before: Image, after: Image, alpha: NDArray[np.float32]) -> Image:
+    """Return ``before + alpha * (after - before)``, rounded for whole numbers.
+
+    Parameters
+    ----------
+    before, after
+        Samples ``(N, C)`` of one type.
+    alpha
+        ``(N,)`` in [0, 1].
+    """
+    kind = np.float64 if before.dtype.itemsize > 2 else np.float32  # noqa: PLR2004
+    start = before.astype(kind)
+    mixed = start + alpha[:, None].astype(kind) * (after.astype(kind) - start)
+    return (mixed if before.dtype.kind == "f" else np.rint(mixed)).astype(before.dtype)
+
+
+def luminance(samples: Image) -> NDArray[np.float32]:
+    """Return the brightness ``(N,)`` of samples ``(N, 1|3)``, 1 being white."""
+    values = samples.astype(np.float32) / np.float32(full_scale(samples.dtype))
+    result: NDArray[np.float32] = values[:, 0] if samples.shape[1] == 1 else values @ _LUMINANCE
+    return result

@@ -1,0 +1,134 @@
+"""Composing the result from what the network found: no inference, quick enough to follow a slider."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dsr_core.detect import find_defects
+from dsr_core.errors import DsrError
+from dsr_core.models import ModelInfo
+from dsr_core.options import Options
+from dsr_core.pixels import Image, blend, colour
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """The network's output for one image: everything that changing an option needs.
+
+    Parameters
+    ----------
+    image
+        The input itself, ``(H, W[, C])``, untouched and not copied.
+    repaired
+        ``(H, W, 1|3)``: repaired colour samples of every pixel, in the input's own type and encoding.
+    probability
+        ``(H, W)`` uint8: the probability of damage times 255, rounded.
+    model, provider
+        What ran, and where: ``"cuda"`` or ``"cpu"``.
+    notes
+        Sentences for the user, such as why CUDA did not run.
+    linear
+        Whether the samples are linear light.
+    """
+
+    image: Image
+    repaired: Image
+    probability: NDArray[np.uint8]
+    model: ModelInfo
+    provider: str
+    notes: tuple[str, ...] = ()
+    linear: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Restoration:
+    """A restored image and what was done to it.
+
+    Parameters
+    ----------
+    image
+        Same shape and type as the input; bit-identical to it outside ``mask``, alpha everywhere.
+    mask
+        ``(H, W)`` bool: every pixel that may differ from the input.
+    labels
+        ``(H, W)`` int32: 0 outside the mask; the number of the defect inside it.
+    probability
+        ``(H, W)`` uint8: the network's probability of damage times 255.
+    defects
+        Number of defects: connected regions of the mask.
+    model, provider, notes
+        As in `Prediction`.
+    """
+
+    image: Image
+    mask: NDArray[np.bool_]
+    labels: NDArray[np.int32]
+    probability: NDArray[np.uint8]
+    defects: int
+    model: ModelInfo
+    provider: str
+    notes: tuple[str, ...]
+
+
+def compose(
+    prediction: Prediction, options: Options | None = None, *, mask: NDArray[np.bool_] | None = None
+) -> Restoration:
+    """Return the restoration that the options ask for.
+
+    Parameters
+    ----------
+    prediction
+        From `predict` or `fill`.
+    options
+        Defaults to ``Options()``.
+    mask
+        ``(H, W)`` bool: a mask of the person's own instead of the detection; used as it is, only feathered inside.
+
+    Raises
+    ------
+    DsrError
+        The mask is not boolean or not of the image's size.
+    """
+    options = options or Options()
+    if mask is None:
+        mask = find_defects(prediction.image, prediction.repaired, prediction.probability, options)
+    else:
+        check_mask(mask, prediction)
+        mask = mask.copy(order="C")
+    image = prediction.image.copy()
+    # Only the pixels of the mask are computed, and only they are written: the others cannot change by rounding.
+    at = np.divmod(np.flatnonzero(mask), mask.shape[1])
+    opacity = _opacity(mask, at, options.feather)
+    colour(image)[at] = blend(colour(prediction.image)[at], prediction.repaired[at], opacity)
+    count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    return Restoration(
+        image=image,
+        mask=mask,
+        labels=labels,
+        probability=prediction.probability,
+        defects=count - 1,
+        model=prediction.model,
+        provider=prediction.provider,
+        notes=prediction.notes,
+    )
+
+
+def check_mask(mask: NDArray[np.bool_], prediction: Prediction) -> None:
+    """Refuse a mask that does not fit the image."""
+    if mask.dtype != np.bool_ or mask.shape != prediction.probability.shape:
+        height, width = prediction.probability.shape
+        raise DsrError(
+            f"The mask must be bool of {height} x {width} pixels like the image, not {mask.dtype} of {mask.shape}."
+        )
+
+
+def _opacity(mask: NDArray[np.bool_], at: tuple[NDArray[np.intp], ...], feather: float) -> NDArray[np.float32]:
+    """Return how much of the repair each pixel of the mask gets, rising from its edge inwards over ``feather`` pixels.
+
+    It depends on the mask alone, so that a mask that a person saved gives the same picture again.
+    """
+    distance = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3)[at]
+    opacity: NDArray[np.float32] = np.minimum(distance / np.float32(feather + 1), 1)
+    return opacity

@@ -1,0 +1,92 @@
+"""Cutting an image into equal tiles that overlap, and mirroring it where a tile reaches beyond its edge."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One tile of a grid.
+
+    Parameters
+    ----------
+    core
+        Rows and columns of the image that this tile answers for; the cores of a grid cover it exactly once.
+    rows, columns
+        Indices into the image of every row and column of the tile, margins and mirrored pixels included.
+    inner
+        Where the core lies within the tile.
+    """
+
+    core: tuple[slice, slice]
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    inner: tuple[slice, slice]
+
+    def cut(self, image: NDArray[Any]) -> NDArray[Any]:
+        """Return the tile's pixels ``(h, w, ...)`` of an image ``(H, W, ...)``."""
+        return image[self.rows[:, None], self.columns]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Equal tiles over an image.
+
+    Parameters
+    ----------
+    height, width
+        Size of the image in pixels.
+    size
+        Longest permitted side of a tile; margins are kept even where this leaves a core of one pixel.
+    margin
+        Pixels around a core that the network sees and whose results are thrown away.
+    multiple_of
+        Sides of a tile are multiples of this.
+    """
+
+    height: int
+    width: int
+    size: int
+    margin: int
+    multiple_of: int
+
+    @property
+    def tile_shape(self) -> tuple[int, int]:
+        """Height and width that all tiles share."""
+        return self._side(self.height), self._side(self.width)
+
+    def __len__(self) -> int:
+        return self._count(self.height) * self._count(self.width)
+
+    def __iter__(self) -> Iterator[Tile]:
+        for top, bottom, rows in self._axis(self.height):
+            for left, right, columns in self._axis(self.width):
+                inner = tuple(slice(self.margin, self.margin + n) for n in (bottom - top, right - left))
+                yield Tile((slice(top, bottom), slice(left, right)), rows, columns, (inner[0], inner[1]))
+
+    def _count(self, length: int) -> int:
+        largest = self.size // self.multiple_of * self.multiple_of - 2 * self.margin
+        return -(-length // max(1, largest))
+
+    def _side(self, length: int) -> int:
+        core = -(-length // self._count(length))
+        return -(-(core + 2 * self.margin) // self.multiple_of) * self.multiple_of
+
+    def _axis(self, length: int) -> Iterator[tuple[int, int, NDArray[np.intp]]]:
+        """Yield start and stop of each core along one axis, and the tile's indices into the image."""
+        count, side = self._count(length), self._side(length)
+        for number in range(count):
+            start, stop = number * length // count, (number + 1) * length // count
+            yield start, stop, mirror(np.arange(start - self.margin, start - self.margin + side), length)
+
+
+def mirror(index: NDArray[np.intp], length: int) -> NDArray[np.intp]:
+    """Reflect indices into ``[0, length)`` about the first and last pixel, as often as it takes."""
+    if length == 1:
+        return np.zeros_like(index)
+    turned = index % (2 * length - 2)
+    return np.minimum(turned, 2 * length - 2 - turned)
