@@ -1,0 +1,372 @@
+"""Film-damage simulator: clean photographs in, triplets of damaged, clean and mask out.
+
+Geometry comes from plates (``training.plates``); this module turns it into damage as film and scanner show it:
+polarity, opacity, tint, blur, grain below the dust and none inside it, sharpening and JPEG. Everything is drawn
+from one ``torch.Generator`` on one device, in batches, so that a seed fixes every pixel and no loader is needed.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.atlas import Atlas, view
+from training.film import LUMA, blur, grain, jpeg, sharpen, smooth_noise
+from training.plates import DETAILS, NIGHT_DETAILS, damage_plates, detail_plates
+
+
+class Triplet(NamedTuple):
+    """What the simulator returns.
+
+    Attributes
+    ----------
+    damaged, clean
+        ``(N, 3, H, W)`` float32 RGB in [0, 1]; equal where nothing was altered.
+    alteration
+        ``(N, 1, H, W)``: largest difference of a channel that the damage made.
+    mask
+        ``(N, 1, H, W)`` bool: altered by more than can be told from the grain.
+    """
+
+    damaged: Tensor
+    clean: Tensor
+    alteration: Tensor
+    mask: Tensor
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How a batch of frames is damaged; each is a probability or a ``(low, high)`` range drawn from per frame.
+
+    Parameters
+    ----------
+    scale
+        Size of the damage against a 3600 dpi scan (log-uniform).
+    photo_scale
+        Size of the photograph against its file (log-uniform).
+    amount
+        Share of a plate's defects that are kept.
+    clean
+        Probability of a frame with no damage at all.
+    dark
+        Probabilities that a frame's damage is dark, bright, or both.
+    coloured
+        Probability of tinted damage, and of damage that differs per colour channel.
+    scratches
+        Probability of long transport scratches.
+    grain
+        Largest depth of the grain (drawn from 0, squared: most frames have little).
+    details
+        Probability of drawn-in detail that must survive.
+    film
+        Probabilities of black and white, of an uninverted negative, and of a colour cast.
+    sharpening, jpeg, hard_edges, defocus
+        Probabilities of a sharpened scan, of JPEG, of unsmoothed one-pixel damage, and of defocused damage.
+    """
+
+    scale: tuple[float, float] = (0.2, 1.5)
+    photo_scale: tuple[float, float] = (0.3, 1.5)
+    amount: tuple[float, float] = (0.15, 1.0)
+    clean: float = 0.1
+    dark: tuple[float, float, float] = (0.38, 0.38, 0.24)
+    coloured: tuple[float, float] = (0.2, 0.15)
+    scratches: float = 0.2
+    grain: float = 0.08
+    details: float = 0.25
+    film: tuple[float, float, float] = (0.15, 0.08, 0.3)
+    sharpening: float = 0.3
+    jpeg: float = 0.25
+    hard_edges: float = 0.15
+    defocus: float = 0.12
+
+
+VISIBLE = 0.02  # an alteration below this (5 of 255) is nobody's defect
+
+
+class FilmDamage:
+    """Simulator on one device.
+
+    Parameters
+    ----------
+    plates
+        Damage plates, two channels: coverage, and the defect's number (``Atlas`` with three levels).
+    details
+        Plates of detail that must survive, one channel, whole sets in the order of ``training.plates.DETAILS``.
+    conditions
+        What is drawn how often.
+    """
+
+    def __init__(self, plates: Atlas, details: Atlas, conditions: Conditions | None = None) -> None:
+        self.plates = plates
+        self.details = details
+        self.conditions = conditions or Conditions()
+
+    @classmethod
+    def build(
+        cls,
+        damage_data: Path | None,
+        frames: Sequence[str],
+        *,
+        seed: int,
+        device: torch.device | str = "cpu",
+        conditions: Conditions | None = None,
+    ) -> "FilmDamage":
+        """Draw the plates and return a simulator.
+
+        Parameters
+        ----------
+        damage_data
+            Folder of outlines and cut-outs (see ``training.plates.damage_plates``); None: procedural damage only.
+        frames
+            Numbers of the frames to use, such as ``("01", "03")``.
+        seed
+            Fixes every plate.
+        device
+            Where the plates and so the batches live.
+        conditions
+            What is drawn how often.
+        """
+        rng = np.random.default_rng(seed)
+        plates = Atlas(damage_plates(damage_data, rng, frames=frames), levels=3, nearest_channels=(1,))
+        details = Atlas([plate for _ in range(3) for plate in detail_plates(rng)], levels=3)
+        return cls(plates.to(device), details.to(device), conditions)
+
+    def with_conditions(self, **changes: object) -> "FilmDamage":
+        """Return a simulator with the same plates under other conditions."""
+        return FilmDamage(self.plates, self.details, replace(self.conditions, **changes))  # type: ignore[arg-type]
+
+    @torch.no_grad()
+    def __call__(self, photos: Tensor, rng: torch.Generator) -> Triplet:
+        """Damage a batch.
+
+        Parameters
+        ----------
+        photos
+            ``(N, 3, H, W)`` float32 RGB in [0, 1] on the simulator's device; H and W multiples of 8.
+        rng
+            Generator on the same device.
+        """
+        draw = _Draw(len(photos), rng)
+        c = self.conditions
+        clean = photos.clone()
+        detailed = draw.chance(c.details)
+        if detailed.any():
+            clean[detailed] = self._add_details(clean[detailed], draw.of(detailed))
+        clean = self._film(clean, draw)
+
+        depth = c.grain * draw.uniform() ** 2
+        depth[draw.chance(0.2)] = 0
+        noise = grain(clean, depth, draw.uniform(0, 1.3), draw.uniform() * draw.chance(0.7), rng)
+        mono = _mono(clean)
+        noise = torch.where(mono, noise.mean(1, keepdim=True).expand_as(noise), noise)
+        clean = (clean + noise).clamp(0, 1)
+
+        damaged = self._lay_dust(clean, mono, draw)
+        scratched = draw.chance(c.scratches)
+        if scratched.any():
+            damaged[scratched] = self._lay_scratches(damaged[scratched], mono[scratched], draw.of(scratched))
+        damaged = damaged.clamp(0, 1)
+        untouched = draw.chance(c.clean)[:, None, None, None]
+        damaged = torch.where(untouched, clean, damaged)
+
+        amount = draw.uniform(0.3, 1.5) * draw.chance(c.sharpening)
+        sigma = draw.uniform(0.6, 1.6)
+        both = sharpen(torch.cat([clean, damaged]), amount.repeat(2), sigma.repeat(2)).clamp(0, 1)
+        clean, damaged = both.chunk(2)
+        alteration = (damaged - clean).abs().amax(1, keepdim=True)
+        mask = alteration > (VISIBLE + 0.8 * depth)[:, None, None, None]
+
+        compressed = draw.chance(c.jpeg)
+        if compressed.any():
+            quality = draw.uniform(50, 97)[compressed]
+            both = jpeg(torch.cat([clean[compressed], damaged[compressed]]), quality.repeat(2))
+            clean[compressed], damaged[compressed] = both.chunk(2)
+        return Triplet(damaged, clean, alteration, mask)
+
+    # -- the picture ---------------------------------------------------------------------------------------------
+
+    def _add_details(self, photos: Tensor, draw: "_Draw") -> Tensor:
+        """Blend lettering, wires, twigs, stars and the like into pictures, as part of the clean truth."""
+        index = draw.integers(len(self.details))
+        centre = draw.uniform2(0, float(self.details.sizes[0, 0, 0]))
+        scale = draw.log_uniform(0.35, 1.6)
+        level = (scale < 0.7).long() + (scale < 0.35).long()
+        positions = view(*photos.shape[-2:], centre, scale, draw.uniform(0, 2 * math.pi), draw.sign())
+        alpha = self.details.sample(index, level.clamp(max=self.details.levels - 1), *positions)
+        alpha = blur(alpha, draw.uniform(0, 1.2)) * draw.uniform(0.4, 1.0)[:, None, None, None]
+        # stars and lamps are bright and belong on a dark picture; everything else is any colour on any picture
+        kinds = index % len(DETAILS)
+        night = (kinds >= len(DETAILS) - NIGHT_DETAILS)[:, None, None, None]
+        ink = torch.where(draw.chance(0.5)[:, None], draw.uniform3(0, 0.3), draw.uniform3(0.6, 1.0))
+        ink = torch.where(night[..., 0, 0], draw.uniform3(0.75, 1.0), ink)[..., None, None]
+        ink = torch.where(_mono(photos), ink.mean(1, keepdim=True), ink)
+        dim = torch.where(night, draw.uniform(0.05, 0.5)[:, None, None, None], 1.0)
+        return torch.lerp(photos * dim, ink.expand_as(photos), alpha)
+
+    def _film(self, photos: Tensor, draw: "_Draw") -> Tensor:
+        """Vary contrast and colour; make some pictures black and white, some uninverted negatives, some faded."""
+        monochrome, negative, cast = self.conditions.film
+        gamma = draw.normal()[:, None] * 0.2 + draw.normal3() * 0.35 * draw.chance(cast)[:, None]
+        black = draw.uniform(0, 0.12)[:, None, None, None]
+        white = draw.uniform(0.75, 1.0)[:, None, None, None]
+        image = black + (white - black) * photos.clamp(1e-4, 1) ** torch.exp(gamma)[..., None, None]
+        grey = (image * image.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
+        image = torch.where(draw.chance(monochrome)[:, None, None, None], grey, image)
+        base = draw.uniform3(0, 0.06) + image.new_tensor([0.9, 0.6, 0.42])
+        base = torch.where(_mono(image)[..., 0, 0], base.mean(1, keepdim=True), base)[..., None, None]
+        uninverted = base * (1 - draw.uniform(0.5, 0.9)[:, None, None, None] * image)
+        return torch.where(draw.chance(negative)[:, None, None, None], uninverted, image)
+
+    # -- the damage ----------------------------------------------------------------------------------------------
+
+    def _lay_dust(self, clean: Tensor, mono: Tensor, draw: "_Draw") -> Tensor:
+        """Cut a piece of a plate for each picture and lay its defects on it."""
+        c = self.conditions
+        n, _, h, w = clean.shape
+        index = draw.integers(len(self.plates))
+        scale = draw.log_uniform(*c.scale)
+        level = (scale < 0.7).long() + (scale < 0.35).long()
+        centre = torch.stack([draw.uniform(), draw.uniform()], -1) * self.plates.sizes[index, 0]
+        y, x = view(h, w, centre, scale, draw.uniform(0, 2 * math.pi), draw.sign())
+        wander = smooth_noise(n, 2, h, w, 9, draw.rng) * draw.uniform(0, 1.5)[:, None, None, None]
+        y, x = y + wander[:, 0], x + wander[:, 1]
+        coverage = self.plates.sample(index, level, y, x)[:, :1]
+        number = self.plates.sample(index, level, y, x, nearest=True)[:, 1].long()
+
+        hard = draw.chance(c.hard_edges)
+        optics = draw.uniform(0.3, 1.2) * scale.clamp(0.6, 1.3)
+        optics = torch.where(draw.chance(c.defocus), draw.uniform(1.2, 3.0), optics)
+        # thin damage fades when blurred; the scanner's exposure does not bring it back, but dense dirt stays dense
+        soft = blur(coverage, optics)
+        soft = (soft * draw.uniform(1.0, 1.6)[:, None, None, None]).clamp(max=1)
+        coverage = torch.where(hard[:, None, None, None], (coverage > 0.3).float(), soft)
+        cloud = smooth_noise(n, 1, h, w, 5, draw.rng) * draw.uniform(0, 0.35)[:, None, None, None]
+        coverage = (coverage * (1 - cloud.clamp(min=0))).clamp(0, 1)
+
+        strength, colour, absolute = self._properties(mono, draw)
+        rows = torch.arange(n, device=clean.device)[:, None, None]
+        table = torch.cat([strength, colour, absolute], -1)[rows, number].movedim(-1, 1)
+        strength, colour, absolute = table[:, :3], table[:, 3:6], table[:, 6:]
+        # opaque dirt replaces the light; a thin trace shifts it, whatever it is
+        return clean + coverage * strength * (colour - torch.lerp(torch.full_like(clean, 0.5), clean, absolute))
+
+    def _properties(self, mono: Tensor, draw: "_Draw") -> tuple[Tensor, Tensor, Tensor]:
+        """Strength ``(N, 256, 3)``, colour ``(N, 256, 3)`` and the absolute/relative switch ``(N, 256, 1)``."""
+        c = self.conditions
+        kept = draw.table() < draw.uniform(*c.amount)[:, None]
+        opacity = (draw.uniform(0.35, 1.0)[:, None] + 0.5 * (draw.table() - 0.4)).clamp(0.15, 1)
+        strength = (kept * opacity)[..., None].expand(-1, -1, 3)
+
+        kind = torch.multinomial(
+            torch.tensor(c.dark, device=mono.device), draw.n, replacement=True, generator=draw.rng
+        )[:, None]
+        bright = (kind == 1) | ((kind == 2) & (draw.table() < 0.5))
+        tone = torch.where(bright, 1 - 0.35 * draw.table() ** 2, 0.3 * draw.table() ** 2)
+        tinted, split = c.coloured
+        tint = torch.rand(draw.n, 256, 3, generator=draw.rng, device=mono.device)
+        # per frame all neutral, all tinted, or a mixture in which a few specks are coloured
+        few = torch.where(draw.chance(tinted), 1.0, 0.12 * draw.uniform())[:, None]
+        amount = (draw.table() < few) * draw.table() ** 0.5
+        # a tint keeps the speck's tone: bright specks lose a channel, dark specks gain one
+        hue = tint - tint.amin(-1, keepdim=True)
+        hue = hue / hue.amax(-1, keepdim=True).clamp(min=1e-3)
+        colour = torch.lerp(tone[..., None].expand_as(hue), hue, amount[..., None] * 0.9)
+        lone = torch.nn.functional.one_hot(
+            torch.randint(3, (draw.n, 256), generator=draw.rng, device=mono.device), 3
+        ).float()
+        lone = torch.where((draw.table() < 0.25)[..., None], 1 - lone, lone)
+        per_channel = draw.chance(split)[:, None, None] & (draw.table() < 0.85)[..., None]
+        strength = torch.where(per_channel, strength * lone, strength)
+
+        single = mono[:, 0, 0, :]  # (N, 1)
+        colour = torch.where(single[..., None], tone[..., None], colour)
+        strength = torch.where(single[..., None], (kept * opacity)[..., None], strength)
+        absolute = (draw.table() < draw.uniform(0.5, 1.0)[:, None]).float()[..., None]
+        return strength, colour, absolute
+
+    def _lay_scratches(self, image: Tensor, mono: Tensor, draw: "_Draw", most: int = 4) -> Tensor:
+        """Draw long scratches along the film's travel: broken, drifting, neutral, coloured, or refracting pairs."""
+        n, _, h, w = image.shape
+        upright = draw.chance(0.5)[:, None, None, None]
+        turned = torch.where(upright, image, image.transpose(2, 3)) if h == w else image  # oblong: upright only
+        device, rng = image.device, draw.rng
+
+        def table(low: float, high: float) -> Tensor:
+            return low + (high - low) * torch.rand(n, most, 1, generator=rng, device=device)
+
+        along = torch.arange(turned.shape[2], device=device, dtype=torch.float32)
+        across = torch.arange(turned.shape[3], device=device, dtype=torch.float32)
+        drift = smooth_noise(n, most, len(along), 2, 60, rng)[..., 0]
+        lean = table(-0.02, 0.02) * along
+        position = table(0, len(across)) + lean + drift * table(0, 2.0)
+        sigma = table(0.35, 1.0) * torch.where(table(0, 1) < 0.2, table(1, 3), torch.ones_like(lean[..., :1]))
+        gaps = smooth_noise(n, most, len(along), 2, 40, rng) + 0.5 * smooth_noise(n, most, len(along), 2, 6, rng)
+        presence = (gaps[..., 0] * 2 + table(-1.0, 4.0)).clamp(0, 1)
+        depth = table(0.06, 0.6) * (table(0, 1) < 0.5)
+        offset = (across - position[..., None]) / sigma[..., None]  # (N, K, along, across)
+        single = torch.exp(-0.5 * offset**2)
+        pair = -offset * torch.exp(0.5 - 0.5 * offset**2)
+        refracting = (table(0, 1) < 0.3)[..., None]
+        sign = torch.where(table(0, 1) < 0.5, -1.0, 1.0)[..., None]
+        profile = torch.where(refracting, pair, single) * sign * (depth * presence)[..., None]
+        dyes = torch.rand(n, most, 3, generator=rng, device=device)
+        neutral = (table(0, 1) < 0.6) | mono[:, 0, :, :]
+        dyes = torch.where(neutral, torch.ones_like(dyes), (dyes * 2 - 0.6).clamp(-0.3, 1))
+        turned = turned + torch.einsum("nkhw,nkc->nchw", profile, dyes)
+        return torch.where(upright, turned, turned.transpose(2, 3)) if h == w else turned
+
+
+class _Draw:
+    """Random numbers for a batch: one value a frame unless said otherwise, all from one generator."""
+
+    def __init__(self, n: int, rng: torch.Generator) -> None:
+        self.n = n
+        self.rng = rng
+
+    def of(self, chosen: Tensor) -> "_Draw":
+        """Draw for the chosen frames only."""
+        return _Draw(int(chosen.sum()), self.rng)
+
+    def _rand(self, *shape: int) -> Tensor:
+        return torch.rand(self.n, *shape, generator=self.rng, device=self.rng.device)
+
+    def uniform(self, low: float = 0, high: float = 1) -> Tensor:
+        return low + (high - low) * self._rand()
+
+    def uniform2(self, low: float, high: float) -> Tensor:
+        return low + (high - low) * self._rand(2)
+
+    def uniform3(self, low: float, high: float) -> Tensor:
+        return low + (high - low) * self._rand(3)
+
+    def log_uniform(self, low: float, high: float) -> Tensor:
+        return torch.exp(self.uniform(math.log(low), math.log(high)))
+
+    def normal(self) -> Tensor:
+        return torch.randn(self.n, generator=self.rng, device=self.rng.device)
+
+    def normal3(self) -> Tensor:
+        return torch.randn(self.n, 3, generator=self.rng, device=self.rng.device)
+
+    def chance(self, probability: float) -> Tensor:
+        return self._rand() < probability
+
+    def sign(self) -> Tensor:
+        return self.chance(0.5).float() * 2 - 1
+
+    def integers(self, high: int) -> Tensor:
+        return torch.randint(high, (self.n,), generator=self.rng, device=self.rng.device)
+
+    def table(self) -> Tensor:
+        """One uniform number for each frame and each of its 256 defect numbers: ``(N, 256)``."""
+        return self._rand(256)
+
+
+def _mono(image: Tensor) -> Tensor:
+    """Tell which pictures of a batch are black and white: bool ``(N, 1, 1, 1)``."""
+    return ((image - image[:, :1]).abs().amax((1, 2, 3)) < 1e-3)[:, None, None, None]

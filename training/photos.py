@@ -1,0 +1,79 @@
+"""Clean photographs held as uint8 on the training device, and random crops of them."""
+
+import csv
+import math
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dsr_core.errors import DsrError
+from training.atlas import Atlas, view
+
+
+def list_photos(folder: Path) -> list[Path]:
+    """List the photographs of a folder.
+
+    Where a table ``FOLDER.csv`` (columns ``file``, ``notes``, ``licence``) lies beside the folder, scans of film are left
+    out: they hold specks of their own, which training must not be told are clean.
+    """
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".png", ".tif"})
+    table = folder.with_suffix(".csv")
+    if table.exists():
+        with table.open(newline="") as file:
+            film = {row["file"] for row in csv.DictReader(file) if "film" in row["notes"] + row["licence"]}
+        paths = [path for path in paths if path.name not in film]
+    if not paths:
+        raise DsrError(f"{folder} holds no photographs: name a folder of JPEG, PNG or TIFF files.")
+    return paths
+
+
+def read_photo(path: Path) -> NDArray[np.uint8]:
+    """Read a photograph as ``(H, W, 3)`` uint8 RGB."""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise DsrError(f"{path} is not a readable photograph.")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+
+class Photos:
+    """Photographs on a device, with two pyramid levels.
+
+    Parameters
+    ----------
+    paths
+        Files to hold; all 861 of the training set take about 3.5 GB.
+    device
+        Where they live.
+    """
+
+    def __init__(self, paths: Iterable[Path], device: torch.device | str = "cpu") -> None:
+        with ThreadPoolExecutor(4) as pool:
+            images = list(pool.map(read_photo, paths))
+        self.atlas = Atlas(images, levels=2).to(device)
+
+    def crops(self, n: int, size: int, scale: tuple[float, float], rng: torch.Generator) -> Tensor:
+        """Draw ``n`` random crops ``(n, 3, size, size)`` in [0, 1].
+
+        Each is one photograph at a log-uniform scale, turned by a quarter (some by any angle) and mirrored.
+        """
+        device = rng.device
+
+        def uniform(*shape: int) -> Tensor:
+            return torch.rand(n, *shape, generator=rng, device=device)
+
+        index = torch.randint(len(self.atlas), (n,), generator=rng, device=device)
+        factor = torch.exp(math.log(scale[0]) + uniform() * math.log(scale[1] / scale[0]))
+        quarter = torch.randint(4, (n,), generator=rng, device=device) * (math.pi / 2)
+        angle = torch.where(uniform() < 0.25, uniform() * 2 * math.pi, quarter)
+        reach = (size / 2 / factor)[:, None]
+        sizes = self.atlas.sizes[index, 0].float()
+        centre = torch.lerp(torch.minimum(reach, sizes / 2), torch.maximum(sizes - reach, sizes / 2), uniform(2))
+        mirror = (uniform() < 0.5).float() * 2 - 1
+        positions = view(size, size, centre, factor, angle, mirror)
+        return self.atlas.sample(index, (factor < 0.6).long(), *positions)
