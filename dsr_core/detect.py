@@ -1,5 +1,7 @@
 """From the network's probability to the pixels that are to be repaired."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +29,13 @@ def find_defects(
 
     Notes
     -----
-    Hysteresis: a component of the pixels above half the threshold counts if one of its pixels exceeds the threshold,
-    so that a hair that fades along its length stays whole while faint specks on their own are left alone.
+    Hysteresis: a component of the pixels above half the threshold counts if one of its pixels exceeds the
+    threshold, so that a hair that fades along its length stays whole while faint specks on their own are left
+    alone.
     """
     threshold = 255 * min(max(1 - options.sensitivity, 0.02), 0.98)
     candidates = probability > int(threshold / 2)
+    labels: NDArray[Any]
     count, labels, stats, _ = cv2.connectedComponentsWithStats(
         candidates.view(np.uint8), connectivity=8, ltype=cv2.CV_32S
     )
@@ -46,7 +50,7 @@ def find_defects(
         excess = _brightness(image, at) - _brightness(repaired, at)
         bright = np.bincount(label, excess, count) > 0
         keep &= _of_polarity(options.polarity, bright, label, strength, keep)
-    mask = np.zeros(probability.shape, np.uint8)
+    mask: NDArray[Any] = np.zeros(probability.shape, np.uint8)
     mask.ravel()[at] = keep[label]
     if options.grow:
         side = 2 * options.grow + 1
@@ -55,7 +59,7 @@ def find_defects(
     return mask.view(np.bool_)
 
 
-def _any(label: NDArray[np.int32], condition: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
+def _any(label: NDArray[Any], condition: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
     """Return for each component whether the condition holds anywhere in it."""
     found = np.zeros(count, np.bool_)
     found[label[condition]] = True
@@ -71,16 +75,16 @@ def _brightness(image: Image, at: NDArray[np.intp]) -> NDArray[np.float32]:
 def _of_polarity(
     wanted: str,
     bright: NDArray[np.bool_],
-    label: NDArray[np.int32],
+    label: NDArray[Any],
     strength: NDArray[np.uint8],
     keep: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
     """Return for each component whether its polarity is the wanted one."""
     if wanted != "auto":
-        return bright == (wanted == "bright")
+        return np.equal(bright, wanted == "bright")
     sure = _any(label, strength >= SURE, len(keep))
     confident = label[(sure & keep)[label]]
     share = bright[confident].mean() if len(confident) else 0.5
     if 1 - _MAJORITY < share < _MAJORITY:
         return np.ones_like(keep)
-    return sure | (bright == (share >= _MAJORITY))
+    return sure | np.equal(bright, share >= _MAJORITY)

@@ -20,7 +20,8 @@ PROVIDERS = ("auto", "cuda", "cpu")
 SMALLEST_TILE = 256
 _MEMORY_WORDS = ("out of memory", "failed to allocate", "bad_alloc", "bad allocation", "alloc_failed")
 _CUDA_OPTIONS = {
-    # A search by trial costs seconds for each new shape, and a doubling arena takes memory other programs need.
+    # A search by trial costs seconds for each new shape, and a doubling arena takes memory other programs
+    # need.
     "cudnn_conv_algo_search": "HEURISTIC",
     "arena_extend_strategy": "kSameAsRequested",
 }
@@ -51,13 +52,13 @@ class Load:
         return f"{self.batch} tile{'s' * (self.batch > 1)} of {self.tile} pixels at a time on {place}"
 
 
-# Measured with a U-Net of 30 kMAC a pixel and a margin of 48 on two cores: 512-pixel tiles yield 1.8, 768 2.0,
-# 1024 2.1 and 1536 2.1 megapixels a second; beyond 1024 only the memory grows.
+# Measured with a U-Net of 30 kMAC a pixel and a margin of 48 on two cores: 512-pixel tiles yield 1.8, 768
+# 2.0, 1024 2.1 and 1536 2.1 megapixels a second; beyond 1024 only the memory grows.
 LOADS = {"cpu": Load("cpu", 1, 1024), "cuda": Load("cuda", 4, 1024)}
 
 
 def choose_provider(wanted: str) -> tuple[str, str]:
-    """Return the provider that runs for ``"auto"``, ``"cuda"`` or ``"cpu"``, and a note for the user or ``""``.
+    """Return the provider that runs when ``wanted`` is asked for, and a note for the user or ``""``.
 
     Raises
     ------
@@ -80,8 +81,8 @@ def choose_provider(wanted: str) -> tuple[str, str]:
 def cuda_fault() -> str:
     """Return why CUDA does not run here, or ``""`` where it does.
 
-    onnxruntime lists CUDA even where its libraries are missing and then runs on the CPU in silence, so every link of
-    the chain is tried by itself.
+    onnxruntime lists CUDA even where its libraries are missing and then runs on the CPU in silence, so every
+    link of the chain is tried by itself.
     """
     if "CUDAExecutionProvider" not in ort.get_available_providers():
         return "this onnxruntime has no CUDA in it"
@@ -124,12 +125,14 @@ class Engine:
                 str(model.path), options, providers=[*wanted, "CPUExecutionProvider"]
             )
         except runtime_errors() as error:
-            raise DsrError(f"{model.path} cannot be run on {provider} ({error}); try another provider.") from error
+            raise DsrError(
+                f"{model.path} cannot be run on {provider} ({error}); try another provider."
+            ) from error
         if provider == "cuda" and "CUDAExecutionProvider" not in self._session.get_providers():
             raise DsrError("onnxruntime refused CUDA for a reason it does not tell; choose the provider cpu.")
 
     def __call__(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return ``repaired`` ``(N, 3, h, w)`` and ``damage`` ``(N, 1, h, w)`` for ``batch`` ``(N, 3, h, w)``.
+        """Return ``repaired`` ``(N, 3, h, w)`` and ``damage`` ``(N, 1, h, w)`` for a batch ``(N, 3, h, w)``.
 
         Raises
         ------

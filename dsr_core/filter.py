@@ -1,4 +1,4 @@
-"""The filter: a generator that shows its progress, can be closed at any time, and returns its result at the end."""
+"""The filter: a generator that yields its progress, can be closed at any time and returns its result."""
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
@@ -17,7 +17,17 @@ from dsr_core.pixels import Image
 from dsr_core.repair import Prediction, Restoration, check_mask, compose
 from dsr_core.tiles import Grid, Tile
 
-__all__ = ["Prediction", "Progress", "Restoration", "compose", "fill", "predict", "restore", "restore_steps", "run"]
+__all__ = [
+    "Prediction",
+    "Progress",
+    "Restoration",
+    "compose",
+    "fill",
+    "predict",
+    "restore",
+    "restore_steps",
+    "run",
+]
 
 _FOUND = 128  # from this probability (of 255) on, the network itself called a pixel damage
 _Result = TypeVar("_Result")
@@ -50,15 +60,15 @@ def predict(
     Parameters
     ----------
     image
-        ``(H, W)`` grey, ``(H, W, 2)`` grey and alpha, ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGB and alpha; uint8, uint16,
-        uint32, float16, float32 or float64 (1.0 is white).
+        ``(H, W)`` grey, ``(H, W, 2)`` grey and alpha, ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGB and alpha;
+        uint8, uint16, uint32, float16, float32 or float64 (1.0 is white).
     model
         ``"1"``, ``"2"``, ``"3"`` or the path of an ONNX file.
     provider
         ``"auto"``, ``"cuda"`` or ``"cpu"``.
     linear
-        The samples are linear light: the network gets them through the sRGB curve, and repaired samples come back
-        through its inverse.
+        The samples are linear light: the network gets them through the sRGB curve, and repaired samples come
+        back through its inverse.
 
     Yields
     ------
@@ -94,9 +104,9 @@ def predict(
 def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress, None, Prediction]:
     """Repair what a person marked and the network had not taken for damage.
 
-    Such pixels are painted as opaque dust, so that the network sees damage there, and only the tiles that hold them
-    run again. Where even that does not convince it, they are filled from their surroundings (Telea, *An image
-    inpainting technique based on the fast marching method*, 2004).
+    Such pixels are painted as opaque dust, so that the network sees damage there, and only the tiles that
+    hold them run again. Where even that does not convince it, they are filled from their surroundings (Telea,
+    *An image inpainting technique based on the fast marching method*, 2004).
 
     Parameters
     ----------
@@ -208,14 +218,18 @@ def _sweep(
         tiles = [tile for tile in grid if wanted(tile)]
         yield Progress(0, len(tiles), note)
         try:
-            yield from _run_tiles(engine.load_engine(info, load.provider), load, grid, tiles, read, write, linear)
+            yield from _run_tiles(
+                engine.load_engine(info, load.provider), load, grid, tiles, read, write, linear
+            )
         except engine.OutOfMemoryError as error:
             easier = load.eased(info.margin)
             if easier is None and load.provider != "cpu" and provider == "auto":
                 engine.load_engine.cache_clear()
                 easier = engine.LOADS["cpu"]
             if easier is None:
-                raise DsrError(f"Not even {load} fit into memory; close other programs and try again.") from error
+                raise DsrError(
+                    f"Not even {load} fit into memory; close other programs and try again."
+                ) from error
             note = f"Out of memory with {load}; going on with {easier}"
             notes, load = (*notes, note), easier
         else:
@@ -231,7 +245,8 @@ def _run_tiles(
     write: _Write,
     linear: bool,
 ) -> Generator[Progress, None, None]:
-    # The last batch is run at full size like the others: a new shape would cost CUDA more than empty tiles do.
+    # The last batch is run at full size like the others: a new shape would cost CUDA more than empty tiles
+    # do.
     batch = np.zeros((min(load.batch, max(1, len(tiles))), 3, *grid.tile_shape), np.float32)
     for first in range(0, len(tiles), len(batch)):
         group = tiles[first : first + len(batch)]

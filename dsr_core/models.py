@@ -69,7 +69,9 @@ def find_model(model: str | Path = "3") -> ModelInfo:
         path = models_folder() / f"model-{model}.onnx"
         if not path.is_file():
             there = ", ".join(info.name for info in list_models()) or "none"
-            raise DsrError(f"Model {model} is not part of this installation (there: {there}); choose another one.")
+            raise DsrError(
+                f"Model {model} is not part of this installation (there: {there}); choose another one."
+            )
     else:
         path = Path(model).expanduser().resolve()
         if not path.is_file():
@@ -109,7 +111,9 @@ def _read_info(path: Path, _mtime_ns: int, _size: int) -> ModelInfo:
     if multiple_of < 1 or margin < 0:
         faults.append("a senseless multiple_of or margin")
     if faults:
-        raise DsrError(f"{path} is not a model for this filter ({'; '.join(faults)}); use `dsr-core export-onnx`.")
+        raise DsrError(
+            f"{path} is not a model for this filter ({'; '.join(faults)}); use `dsr-core export-onnx`."
+        )
     return ModelInfo(
         path=path,
         name=metadata.get("name", path.stem),
@@ -138,5 +142,12 @@ def runtime_errors() -> tuple[type[Exception], ...]:
     """Return the errors onnxruntime raises for a file that is no model; they share no base of their own."""
     from onnxruntime.capi import onnxruntime_pybind11_state as state  # noqa: PLC0415
 
-    return (state.Fail, state.InvalidArgument, state.InvalidProtobuf, state.InvalidGraph, state.NoModel,
-            state.NotImplemented, state.RuntimeException)
+    return (
+        state.Fail,
+        state.InvalidArgument,
+        state.InvalidProtobuf,
+        state.InvalidGraph,
+        state.NoModel,
+        state.NotImplemented,
+        state.RuntimeException,
+    )

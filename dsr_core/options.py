@@ -1,13 +1,13 @@
 """What a person can choose about a restoration."""
 
-import math
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any
 
 from dsr_core.errors import DsrError
 
 POLARITIES = ("auto", "bright", "dark", "both")
-_LIMITS: dict[str, tuple[float, float]] = {
+_LIMITS: dict[str, tuple[int, int]] = {
     "sensitivity": (0, 1),
     "min_size": (0, 1_000_000),
     "max_size": (0, 1_000_000),
@@ -25,8 +25,9 @@ class Options:
     sensitivity
         0 to 1; a higher value takes more for damage.
     polarity
-        ``"bright"`` or ``"dark"`` repairs only defects brighter or darker than what they cover, ``"both"`` all of
-        them; ``"auto"`` keeps clear defects and drops faint ones that are of the other kind than nearly all others.
+        ``"bright"`` or ``"dark"`` repairs only defects brighter or darker than what they cover, ``"both"``
+        all of them; ``"auto"`` keeps clear defects and drops faint ones that are of the other kind than
+        nearly all others.
     min_size, max_size
         Limits for the longer side of a defect's bounding box, in pixels; 0 is no limit.
     grow
@@ -49,16 +50,15 @@ class Options:
 
     def __post_init__(self) -> None:
         for name, (low, high) in _LIMITS.items():
-            value = getattr(self, name)
+            value: Any = getattr(self, name)
             whole = isinstance(getattr(type(self), name), int)
-            if isinstance(value, bool) or not isinstance(value, Integral if whole else Real):
+            number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+            if not (number and low <= value <= high):
                 kind = "a whole number" if whole else "a number"
-                raise DsrError(f"{name} must be {kind} from {low:g} to {high:g}, not {value!r}.")
-            if not (math.isfinite(value) and low <= value <= high):
-                raise DsrError(f"{name} must lie between {low:g} and {high:g}, not at {value}.")
+                raise DsrError(f"{name} must be {kind} from {low} to {high}, not {value!r}.")
         if self.polarity not in POLARITIES:
             raise DsrError(f"polarity must be one of {', '.join(POLARITIES)}, not {self.polarity!r}.")
         if 0 < self.max_size < self.min_size:
             raise DsrError(
-                f"max_size ({self.max_size}) must not be smaller than min_size ({self.min_size}); 0 is no limit."
+                f"max_size ({self.max_size}) must be 0 (no limit) or at least min_size ({self.min_size})."
             )

@@ -1,7 +1,7 @@
 """Samples of every kind into the network's and back: the only place that knows encodings.
 
-An image is ``(H, W)`` grey, ``(H, W, 1)`` grey, ``(H, W, 2)`` grey and alpha, ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGB
-and alpha. Integers use their full range, floats mean 0 to 1 and may go beyond it.
+An image is ``(H, W)`` grey, ``(H, W, 1)`` grey, ``(H, W, 2)`` grey and alpha, ``(H, W, 3)`` RGB or ``(H, W,
+4)`` RGB and alpha. Integers use their full range, floats mean 0 to 1 and may go beyond it.
 """
 
 from typing import Any
@@ -14,6 +14,7 @@ from dsr_core.errors import DsrError
 Image = NDArray[Any]
 DTYPES = ("uint8", "uint16", "uint32", "float16", "float32", "float64")
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. ITU-R BT.709
+_LINEAR_KNEE, _SRGB_KNEE = 0.0031308, 0.04045  # where the sRGB curve's straight part ends (IEC 61966-2-1)
 _STRIP = 1 << 22  # samples looked at in one go, so that checks need no second image
 
 
@@ -28,16 +29,22 @@ def check(image: Image) -> None:
     if not isinstance(image, np.ndarray):
         raise DsrError(f"The image must be a numpy array, not {type(image).__name__}; use numpy.asarray.")
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 2, 3, 4)):  # noqa: PLR2004
-        raise DsrError(f"An image is (H, W) or (H, W, 1 to 4), not {image.shape}; pass the frames of a stack one by one.")
+        raise DsrError(
+            f"An image is (H, W) or (H, W, 1 to 4), not {image.shape}; pass the frames of a stack one by one."
+        )
     if 0 in image.shape:
         raise DsrError(f"The image of shape {image.shape} holds no pixels; check how it was cut out.")
     if image.dtype.name not in DTYPES:
-        raise DsrError(f"Samples of type {image.dtype} are not supported; convert them to one of {', '.join(DTYPES)}.")
+        raise DsrError(
+            f"Samples of type {image.dtype} are not supported; convert them to one of {', '.join(DTYPES)}."
+        )
     if image.dtype.kind == "f":
         rows = max(1, _STRIP // image[0].size)
         for top in range(0, len(image), rows):
             if not np.isfinite(colour(image)[top : top + rows]).all():
-                raise DsrError("The image holds NaN or infinity; replace these values first (numpy.nan_to_num).")
+                raise DsrError(
+                    "The image holds NaN or infinity; replace these values first (numpy.nan_to_num)."
+                )
 
 
 def colour(image: Image) -> Image:
@@ -55,23 +62,23 @@ def full_scale(dtype: np.dtype[Any]) -> float:
 def to_network(samples: Image, out: NDArray[np.float32], *, linear: bool) -> None:
     """Write ``samples`` ``(h, w, 1|3)`` to ``out`` ``(3, h, w)`` as the network wants them.
 
-    Grey is repeated; linear light goes through the sRGB curve; what lies beyond black and white is clipped, because
-    the network has never seen it.
+    Grey is repeated; linear light goes through the sRGB curve; what lies beyond black and white is clipped,
+    because the network has never seen it.
     """
-    np.multiply(samples.transpose(2, 0, 1), np.float32(1 / full_scale(samples.dtype)), out=out, casting="unsafe")
+    np.multiply(
+        samples.transpose(2, 0, 1), np.float32(1 / full_scale(samples.dtype)), out=out, casting="unsafe"
+    )
     if samples.dtype.kind == "f" or linear:
         np.clip(out, 0, 1, out=out)
     if linear:
-        out[...] = np.where(out <= 0.0031308, out * 12.92, 1.055 * out ** (1 / 2.4) - 0.055)
+        out[...] = np.where(out <= _LINEAR_KNEE, out * 12.92, 1.055 * out ** (1 / 2.4) - 0.055)
 
 
-def from_network(
-    planes: NDArray[np.float32], dtype: np.dtype[Any], channels: int, *, linear: bool
-) -> Image:
-    """Return ``planes`` ``(3, h, w)`` as samples ``(h, w, channels)`` of ``dtype``, the inverse of `to_network`."""
+def from_network(planes: NDArray[np.float32], dtype: np.dtype[Any], channels: int, *, linear: bool) -> Image:
+    """Return ``planes`` ``(3, h, w)`` as samples ``(h, w, channels)``, the inverse of `to_network`."""
     values = planes.clip(0, 1)
     if linear:
-        values = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+        values = np.where(values <= _SRGB_KNEE, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
     if channels == 1:
         values = values.mean(axis=0, keepdims=True)
     return encode(values.transpose(1, 2, 0), dtype)
@@ -96,14 +103,13 @@ def blend(before: Image, after: Image, alpha: NDArray[np.float32]) -> Image:
     alpha
         ``(N,)`` in [0, 1].
     """
-    kind = np.float64 if before.dtype.itemsize > 2 else np.float32  # noqa: PLR2004
-    start = before.astype(kind)
-    mixed = start + alpha[:, None].astype(kind) * (after.astype(kind) - start)
+    kind = np.dtype(np.float64 if before.dtype.itemsize > 2 else np.float32)  # noqa: PLR2004
+    start: Image = before.astype(kind)
+    mixed: Image = start + alpha[:, None].astype(kind) * (after.astype(kind) - start)
     return (mixed if before.dtype.kind == "f" else np.rint(mixed)).astype(before.dtype)
 
 
 def luminance(samples: Image) -> NDArray[np.float32]:
     """Return the brightness ``(N,)`` of samples ``(N, 1|3)``, 1 being white."""
     values = samples.astype(np.float32) / np.float32(full_scale(samples.dtype))
-    result: NDArray[np.float32] = values[:, 0] if samples.shape[1] == 1 else values @ _LUMINANCE
-    return result
+    return np.asarray(values[:, 0] if samples.shape[1] == 1 else values @ _LUMINANCE, np.float32)

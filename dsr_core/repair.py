@@ -84,7 +84,8 @@ def compose(
     options
         Defaults to ``Options()``.
     mask
-        ``(H, W)`` bool: a mask of the person's own instead of the detection; used as it is, only feathered inside.
+        ``(H, W)`` bool: a mask of the person's own instead of the detection; used as it is, only feathered
+        inside.
 
     Raises
     ------
@@ -98,7 +99,8 @@ def compose(
         check_mask(mask, prediction)
         mask = mask.copy(order="C")
     image = prediction.image.copy()
-    # Only the pixels of the mask are computed, and only they are written: the others cannot change by rounding.
+    # Only the pixels of the mask are computed, and only they are written: the others cannot change by
+    # rounding.
     at = np.divmod(np.flatnonzero(mask), mask.shape[1])
     opacity = _opacity(mask, at, options.feather)
     colour(image)[at] = blend(colour(prediction.image)[at], prediction.repaired[at], opacity)
@@ -106,7 +108,7 @@ def compose(
     return Restoration(
         image=image,
         mask=mask,
-        labels=labels,
+        labels=labels.astype(np.int32, copy=False),
         probability=prediction.probability,
         defects=count - 1,
         model=prediction.model,
@@ -118,17 +120,16 @@ def compose(
 def check_mask(mask: NDArray[np.bool_], prediction: Prediction) -> None:
     """Refuse a mask that does not fit the image."""
     if mask.dtype != np.bool_ or mask.shape != prediction.probability.shape:
-        height, width = prediction.probability.shape
-        raise DsrError(
-            f"The mask must be bool of {height} x {width} pixels like the image, not {mask.dtype} of {mask.shape}."
-        )
+        wanted = " x ".join(map(str, prediction.probability.shape))
+        raise DsrError(f"The mask must be bool of {wanted} pixels, not {mask.dtype} of {mask.shape}.")
 
 
-def _opacity(mask: NDArray[np.bool_], at: tuple[NDArray[np.intp], ...], feather: float) -> NDArray[np.float32]:
-    """Return how much of the repair each pixel of the mask gets, rising from its edge inwards over ``feather`` pixels.
+def _opacity(
+    mask: NDArray[np.bool_], at: tuple[NDArray[np.intp], ...], feather: float
+) -> NDArray[np.float32]:
+    """Return how much of the repair the pixels ``at`` get; it rises over ``feather`` pixels from the edge.
 
     It depends on the mask alone, so that a mask that a person saved gives the same picture again.
     """
     distance = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3)[at]
-    opacity: NDArray[np.float32] = np.minimum(distance / np.float32(feather + 1), 1)
-    return opacity
+    return np.asarray(np.minimum(distance / np.float32(feather + 1), 1), np.float32)

@@ -27,7 +27,12 @@ def write_toy_model(path: Path, metadata: dict[str, str] | None = None) -> Path:
     """Write the toy model to ``path`` and return the path."""
     nodes = [
         helper.make_node(
-            "AveragePool", ["image"], ["repaired"], kernel_shape=[9, 9], pads=[4, 4, 4, 4], count_include_pad=0
+            "AveragePool",
+            ["image"],
+            ["repaired"],
+            kernel_shape=[9, 9],
+            pads=[4, 4, 4, 4],
+            count_include_pad=0,
         ),
         helper.make_node("Sub", ["image", "repaired"], ["difference"]),
         helper.make_node("Abs", ["difference"], ["distance"]),
