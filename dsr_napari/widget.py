@@ -1,0 +1,239 @@
+"""The dock: choose, find, look, correct, remove."""
+
+import logging
+from typing import Any
+
+from magicgui.widgets import Container
+from napari.layers import Image, Labels, Layer
+from napari.qt.threading import create_worker
+from napari.utils.notifications import show_error, show_info
+from napari.viewer import Viewer
+from qtpy.QtCore import QTimer
+
+from dsr_core import DsrError, Options, Progress
+from dsr_napari.fields import OPTIONS, RUNS_ON, make_rows
+from dsr_napari.frames import Edit, Frames, Position, Result, collect_edits, lazy_stack, settle, work
+
+_log = logging.getLogger(__name__)
+
+
+class RemoveDust(Container):
+    """Dock widget that finds dust and scratches in an image layer, shows them and removes them.
+
+    Parameters
+    ----------
+    viewer
+        napari hands it over.
+    """
+
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:  # noqa: F821 -- the very text that napari looks for
+        super().__init__(widgets=make_rows(viewer))
+        self._viewer: Viewer = viewer
+        self._frames: Frames | None = None  # what the result was made of, with which model and options
+        self._source: dict[str, Any] = {}
+        self._options = Options()
+        self._result = Result()
+        self._edits: dict[Position, Edit] = {}
+        self._defects: Labels | None = None
+        self._restored: Image | None = None
+        self._worker: Any = None
+        self._job: tuple[Frames, dict[str, Any], Options] | None = None
+        self._note = ""
+        self._stale: list[Position] = []
+        self._timer = QTimer(self.native, interval=0, singleShot=True)
+        self._timer.timeout.connect(self._recompose_next)
+        for name in OPTIONS:
+            self._field(name).changed.connect(self._recompose)
+        self.layer.changed.connect(self._offer_frames)
+        self.buttons["find"].changed.connect(lambda: self._start(restore=False))
+        self.buttons["remove"].changed.connect(lambda: self._start(restore=True))
+        self.running["cancel"].changed.connect(self._cancel)
+        self.native_parent_changed.connect(self._leave_if_closed)
+        self.native.destroyed.connect(self._leave)
+        viewer.layers.events.removed.connect(self._forget)
+        if viewer.layers.selection.active in self.layer.choices:
+            self.layer.value = viewer.layers.selection.active
+        self._offer_frames()
+        self._set_running(False)
+
+    # --- fields ---
+
+    def _field(self, name: str) -> Any:
+        return next(row[name] for row in (self, self.size, self.edge) if row.get_widget(name) is not None)
+
+    def _chosen_options(self) -> Options:
+        return Options(**{name: self._field(name).value for name in OPTIONS})
+
+    def _offer_frames(self) -> None:
+        self.frames.visible = self.layer.value is not None and self.layer.value.ndim > 2  # noqa: PLR2004
+
+    def _set_running(self, running: bool) -> None:
+        self.buttons.enabled = not running
+        self.running.enabled = running
+
+    # --- one run ---
+
+    def _start(self, *, restore: bool) -> None:
+        try:
+            frames = Frames(self.layer.value, self._viewer.dims.point, every=self.frames.value == "all")
+            options = self._chosen_options()
+        except DsrError as error:
+            show_error(str(error))
+            return
+        source = {"model": self.model.value, "provider": self.provider.value}
+        same = frames.same_as(self._frames)
+        cached = self._result.predictions if restore and same and source == self._source else {}
+        self._edits = collect_edits(self._defects, self._result, self._edits)
+        self._job = (frames, source, options)
+        self.status.value = f"{'Removing' if restore else 'Finding'} dust and scratches in {frames.layer.name} …"
+        self._set_running(True)
+        self._worker = create_worker(
+            work,
+            frames,
+            dict(cached),
+            dict(self._edits) if same else {},
+            options,
+            restore=restore,
+            **source,
+            _progress={"total": 0, "desc": frames.layer.name},  # the total comes with the first step
+            _ignore_errors=True,  # they are told below, in one sentence
+            _connect={
+                "yielded": self._progressed,
+                "returned": self._made,
+                "aborted": self._aborted,
+                "errored": self._failed,
+                "finished": self._finished,
+            },
+        )
+
+    def _progressed(self, step: Progress) -> None:
+        if self._worker is None:
+            return
+        self._worker.pbar.total, self.running["progress"].max = step.total, step.total
+        self._worker.pbar.update(step.done - self._worker.pbar.n)
+        self.running["progress"].value = step.done
+        if step.note and step.note != self._note:
+            self._note = step.note
+            show_info(step.note)
+
+    def _made(self, result: Result) -> None:
+        if self._worker is None or self._job is None:
+            return
+        frames, self._source, self._options = self._job
+        if frames.same_as(self._frames):  # what was painted while it ran counts, too
+            self._edits = collect_edits(self._defects, self._result, self._edits)
+        else:
+            self._edits, self._defects, self._restored = {}, None, None
+        self._frames, self._result = frames, result
+        labels = frames.pile(list(result.labels.values()))
+        self._defects = self._show(self._defects, labels, f"defects of {frames.layer.name}", "labels")
+        if result.restored is not None:
+            if self._restored is None:
+                self._defects.visible = False  # the first look is at the result
+            self._restored = self._show(self._restored, result.restored, f"{frames.layer.name} restored", "image")
+        self._report()
+
+    def _show(self, layer: Layer | None, data: Any, name: str, kind: str) -> Layer:
+        if layer is not None:
+            layer.data = data
+            return layer
+        layer = self._job[0].layer_of(data, name, kind)
+        if kind == "labels":
+            layer.selected_label = sum(self._result.defects.values()) + 1  # what is painted is a defect of its own
+            return self._viewer.add_layer(layer)
+        self._viewer.layers.insert(self._viewer.layers.index(self._defects), layer)
+        return layer
+
+    def _report(self) -> None:
+        prediction = next(iter(self._result.predictions.values()))
+        count = sum(self._result.defects.values())
+        self.status.value = (
+            f"{count} defect{'' if count == 1 else 's'} · {prediction.model.name} ran on "
+            f"{RUNS_ON.get(prediction.provider, prediction.provider)}"
+        )
+
+    def _aborted(self) -> None:
+        if self._worker is not None:
+            self.status.value = "Cancelled; nothing was changed."
+
+    def _failed(self, error: Exception) -> None:
+        if self._worker is None:
+            return
+        if not isinstance(error, DsrError):
+            _log.error("unexpected error", exc_info=error)
+        self.status.value = "Stopped by an error."
+        show_error(str(error) if isinstance(error, DsrError) else f"Dust removal failed: {error}")
+
+    def _finished(self) -> None:
+        if self._worker is None:
+            return
+        self._worker = self._job = None
+        self.running["progress"].value = 0
+        self._set_running(False)
+        self._recompose()
+
+    def _cancel(self) -> None:
+        if self._worker is not None:
+            self._worker.quit()
+
+    # --- live options ---
+
+    def _recompose(self) -> None:
+        """Bring both layers up to date with the options, the shown frame first, one frame per turn of the loop."""
+        if self._frames is None or self._worker is not None:
+            return
+        try:
+            options = self._chosen_options()
+        except DsrError as error:
+            self.status.value = str(error)
+            return
+        edits = collect_edits(self._defects, self._result, self._edits)
+        if options == self._options and edits is self._edits:
+            return
+        self._options, self._edits = options, edits
+        shown = Frames(self._frames.layer, self._viewer.dims.point, every=False).start
+        self._stale = sorted(self._frames.positions, key=lambda position: position != shown)
+        if self._restored is not None and self._frames.lazy:
+            self._restored.data = lazy_stack(self._frames, self._result.predictions, edits, options)
+        self._timer.start()
+
+    def _recompose_next(self) -> None:
+        if self._frames is None or not self._stale:
+            return
+        position = self._stale.pop(0)
+        done = settle(self._result.predictions[position], self._options, self._edits.get(position))
+        self._result.labels[position], self._result.defects[position] = done.labels, done.defects
+        changes = [(self._defects, done.labels)]
+        if not self._frames.lazy:
+            changes.append((self._restored, done.image))
+        for layer, data in changes:
+            if layer is not None:
+                layer.data[position] = data
+                layer.refresh(extent=False, highlight=False)
+        self._report()
+        if self._stale:
+            self._timer.start()
+
+    # --- going away ---
+
+    def _forget(self, event: Any) -> None:
+        """Let go of a layer that was removed; of a source, of all that was found in it."""
+        if self._job is not None and event.value is self._job[0].layer:
+            self._job = None
+            self._cancel()
+        if self._frames is not None and event.value is self._frames.layer:
+            self._frames = self._defects = self._restored = None
+            self._result, self._edits = Result(), {}
+        if event.value is self._defects:
+            self._defects, self._edits = None, {}
+        if event.value is self._restored:
+            self._restored = None
+
+    def _leave_if_closed(self) -> None:
+        if self.native.parent() is None:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Stop for good; signals that are still on their way find nobody."""
+        self._cancel()
+        self._worker = self._frames = None
