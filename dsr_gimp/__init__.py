@@ -1,1 +1,1 @@
-"""GIMP 3 plug-in of dust-scratch-removal and its installer."""
+"""The GIMP 3 plug-in and its installer."""

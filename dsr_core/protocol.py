@@ -1,0 +1,105 @@
+"""The language between an editor's plug-in and the worker process: frames over stdin and stdout.
+
+A **frame** is a head of 16 bytes, a JSON object in UTF-8 and a payload of raw bytes, one after the other. The
+head is little-endian: the four bytes ``DSRF``, the length of the JSON as uint32, that of the payload as uint64.
+
+**Greeting.** The worker begins with ``{"type": "hello", "protocol": 1, "version": "0.1.0", "models": ["3"]}``. A
+client that speaks another protocol number says so and stops. ``models`` are the shipped ones that are there.
+
+**Requests** carry ``type`` and ``id`` (an integer of the client's choice); each is answered, in order, by
+frames that carry the same ``id``: any number of ``progress`` and one of ``margin``, ``predicted``, ``composed``,
+``preview``, ``cancelled`` or ``error`` (``message``: one sentence for the user, with the remedy).
+
+``margin`` (``model``)
+    -> ``margin``: pixels around a region of interest that this model wants to see.
+``predict`` (``model``, ``provider``, ``width``, ``height``, ``channels``, ``dtype``, ``linear``, ``clip``; payload)
+    Runs the network. Payload: height x width x channels samples, row by row, in the machine's byte order; then, if
+    ``clip`` is true, height x width bytes that say how far a repair may show in a pixel (0 not at all, 255
+    fully). ``channels``: 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha. ``dtype``: ``u8 u16 u32 half float
+    double``. ``linear``: samples are linear light. Without ``width`` and payload: the same picture again.
+    -> ``progress`` (``done``, ``total``, ``note``) ..., ``predicted`` (``model``, ``provider``, ``notes``).
+``compose`` (``options``, ``region`` [x, y, width, height], ``add_alpha``)
+    Applies the options to what the network said; never runs it. ``options`` are the fields of
+    `dsr_core.Options`. -> ``composed`` (``defects``, ``changed``: pixels in the mask, ``pixels``: bytes of the
+    first part); payload: the region's samples, then its mask, one byte a pixel, 0 or 255. With ``add_alpha``
+    the samples have an alpha channel that is 0 outside the mask.
+``preview`` (``options``, ``view`` [x, y, width, height], ``step``, ``after``)
+    -> ``preview`` (``defects``, ``changed``, ``width``, ``height``, ``pixels``: bytes of the first part); payload:
+    the view reduced ``step`` times, samples as they came or (``after``) restored, then the defects' outlines as
+    8-bit RGBA of the same size.
+``cancel`` (``target``: id of a ``predict``)
+    Has no answer of its own; the target is answered by ``cancelled``, unless it was finished already.
+
+The worker leaves at the end of its input, whatever it is doing: a client that dies leaves no process behind.
+"""
+
+import json
+import struct
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, BinaryIO
+
+from dsr_core.errors import DsrError
+
+PROTOCOL = 1
+MAGIC = b"DSRF"
+_HEAD = struct.Struct("<4sIQ")
+_LONGEST_HEADER = 1 << 20
+
+Buffer = bytes | bytearray | memoryview
+
+
+def project_version() -> str:
+    """Return the installed version of the project, ``"unknown"`` when it runs without being installed."""
+    try:
+        return version("dust-scratch-removal")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def write_frame(stream: BinaryIO, header: dict[str, Any], parts: Sequence[Buffer] = ()) -> None:
+    """Write one frame, its payload in parts so that nothing has to be joined first, and flush.
+
+    Raises
+    ------
+    OSError
+        The other end is gone.
+    """
+    text = json.dumps(header).encode()
+    stream.write(_HEAD.pack(MAGIC, len(text), sum(memoryview(part).nbytes for part in parts)))
+    stream.write(text)
+    for part in parts:
+        stream.write(part)
+    stream.flush()
+
+
+def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], bytearray]:
+    """Read one frame: its header and its payload.
+
+    Raises
+    ------
+    EOFError
+        The stream ended, between frames or within one.
+    DsrError
+        What came is not a frame.
+    """
+    magic, header_length, payload_length = _HEAD.unpack(_read(stream, _HEAD.size))
+    if magic != MAGIC or header_length > _LONGEST_HEADER:
+        raise DsrError("The other end does not speak this protocol; run `dsr-gimp install` again.")
+    try:
+        header = json.loads(_read(stream, header_length))
+    except ValueError as error:
+        raise DsrError("A message is damaged; run `dsr-gimp install` again.") from error
+    return header, _read(stream, payload_length)
+
+
+def _read(stream: BinaryIO, length: int) -> bytearray:
+    """Read exactly ``length`` bytes."""
+    data = bytearray(length)
+    view, done = memoryview(data), 0
+    while done < length:
+        count = stream.readinto(view[done:])  # type: ignore[attr-defined]
+        if not count:
+            raise EOFError
+        done += count
+    return data

@@ -1,0 +1,245 @@
+"""The process behind an editor's plug-in: ``python -m dsr_core.worker`` answers the frames of `dsr_core.protocol`."""
+
+import os
+import queue
+import sys
+import threading
+from collections.abc import Sequence
+from typing import Any, BinaryIO, NoReturn
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dsr_core import Options, Prediction, compose, predict
+from dsr_core.errors import DsrError
+from dsr_core.models import MODEL_NAMES, find_model, models_folder
+from dsr_core.protocol import PROTOCOL, Buffer, project_version, read_frame, write_frame
+
+DTYPES = {"u8": "uint8", "u16": "uint16", "u32": "uint32", "half": "float16", "float": "float32", "double": "float64"}
+OUTLINE = (255, 30, 80, 255)  # RGBA: a red that neither sepia nor skin comes near
+INSIDE = (255, 30, 80, 60)
+
+Array = NDArray[Any]
+Reply = tuple[dict[str, Any], Sequence[Buffer]]
+
+
+class Worker:
+    """Holds one picture and what the network said about it, and answers requests.
+
+    Parameters
+    ----------
+    output
+        Where frames go.
+    """
+
+    def __init__(self, output: BinaryIO) -> None:
+        self.output = output
+        self.cancelled: set[int] = set()
+        self._image: Array | None = None
+        self._linear = False
+        self._clip: NDArray[np.uint8] | None = None
+        self._prediction: Prediction | None = None
+        self._composed: tuple[Options, Array, NDArray[np.bool_], int] | None = None
+
+    def greet(self) -> None:
+        """Send the first frame."""
+        models = [name for name in MODEL_NAMES if (models_folder() / f"model-{name}.onnx").is_file()]
+        write_frame(self.output, {"type": "hello", "protocol": PROTOCOL, "version": project_version(), "models": models})
+
+    def answer(self, request: dict[str, Any], payload: bytearray) -> None:
+        """Answer one request; what the user can put right becomes an ``error`` frame."""
+        actions = {
+            "margin": lambda: self._margin(request),
+            "predict": lambda: self._predict(request, payload),
+            "compose": lambda: self._compose(request),
+            "preview": lambda: self._preview(request),
+        }
+        try:
+            if request.get("type") not in actions:
+                raise DsrError(f"The plug-in asks for {request.get('type')!r}; run `dsr-gimp install` again.")
+            header, parts = actions[request["type"]]()
+        except DsrError as error:
+            header, parts = {"type": "error", "message": str(error)}, ()
+        except MemoryError:
+            header, parts = {"type": "error", "message": "There is not enough memory; select a part of the picture."}, ()
+        except (KeyError, TypeError, ValueError) as error:
+            message = f"The plug-in's request is not understood ({error!r}); run `dsr-gimp install` again."
+            header, parts = {"type": "error", "message": message}, ()
+        write_frame(self.output, {**header, "id": request.get("id")}, parts)
+
+    def _margin(self, request: dict[str, Any]) -> Reply:
+        return {"type": "margin", "margin": find_model(request["model"]).margin}, ()
+
+    def _predict(self, request: dict[str, Any], payload: bytearray) -> Reply:
+        self._prediction = self._composed = None
+        if "width" in request:
+            self._take_picture(request, payload)
+        if self._image is None:
+            raise DsrError("The plug-in sent no picture; run `dsr-gimp install` again.")
+        steps = predict(self._image, model=request["model"], provider=request["provider"], linear=self._linear)
+        while True:
+            try:
+                progress = next(steps)
+            except StopIteration as stop:
+                self._prediction = stop.value
+                break
+            if request["id"] in self.cancelled:
+                steps.close()
+                return {"type": "cancelled"}, ()
+            fields = {"done": progress.done, "total": progress.total, "note": progress.note}
+            write_frame(self.output, {"type": "progress", "id": request["id"], **fields})
+        found: Prediction = self._prediction
+        notes = list(found.notes)
+        return {"type": "predicted", "model": found.model.name, "provider": found.provider, "notes": notes}, ()
+
+    def _take_picture(self, request: dict[str, Any], payload: bytearray) -> None:
+        """Unpack the payload of ``predict`` without copying it."""
+        height, width, channels = (int(request[key]) for key in ("height", "width", "channels"))
+        dtype = np.dtype(DTYPES[request["dtype"]])
+        samples = height * width * channels
+        clipped = height * width if request["clip"] else 0
+        if len(payload) != samples * dtype.itemsize + clipped:
+            raise DsrError("The plug-in sent too many or too few pixels; run `dsr-gimp install` again.")
+        shape = (height, width) if channels == 1 else (height, width, channels)
+        self._image = np.frombuffer(payload, dtype, samples).reshape(shape)
+        self._linear = bool(request["linear"])
+        self._clip = None
+        if clipped:
+            self._clip = np.frombuffer(payload, np.uint8, clipped, len(payload) - clipped).reshape(height, width)
+
+    def _restored(self, fields: dict[str, Any]) -> tuple[Array, NDArray[np.bool_], int]:
+        """Return picture, mask and number of defects for these options, remembered until they change."""
+        options = Options(**fields)
+        if self._prediction is None:
+            raise DsrError("The network has not run yet; wait for it.")
+        if self._composed is None or self._composed[0] != options:
+            result = compose(self._prediction, options)
+            image, mask, defects = result.image, result.mask, result.defects
+            if self._clip is not None:
+                image = blend(self._prediction.image, image, self._clip)
+                mask = mask & (self._clip > 0)
+                defects = int(np.unique(result.labels[mask]).size)
+            self._composed = options, image, mask, defects
+        return self._composed[1:]
+
+    def _compose(self, request: dict[str, Any]) -> Reply:
+        image, mask, defects = self._restored(request["options"])
+        here = _slices(request["region"])
+        pixels, mask = image[here], np.ascontiguousarray(mask[here])
+        if request["add_alpha"]:
+            pixels = _with_alpha(pixels, mask)
+        pixels = np.ascontiguousarray(pixels)
+        header = {"type": "composed", "defects": defects, "changed": int(mask.sum()), "pixels": pixels.nbytes}
+        return header, (pixels.data, (mask.view(np.uint8) * np.uint8(255)).data)
+
+    def _preview(self, request: dict[str, Any]) -> Reply:
+        image, mask, defects = self._restored(request["options"])
+        if not request["after"] and self._prediction is not None:
+            image = self._prediction.image
+        here, step = _slices(request["view"]), int(request["step"])
+        pixels = np.ascontiguousarray(shrink(image[here], step))
+        marks = outlines(shrink_mask(mask[here], step))
+        height, width = marks.shape[:2]
+        header = {"type": "preview", "defects": defects, "changed": int(np.count_nonzero(mask))}
+        return {**header, "width": width, "height": height, "pixels": pixels.nbytes}, (pixels.data, marks.data)
+
+
+def blend(before: Array, after: Array, clip: NDArray[np.uint8]) -> Array:
+    """Return ``before`` where ``clip`` is 0, ``after`` where it is 255 (both to the bit), a mixture in between."""
+    result = before.copy()
+    full = clip == 255  # noqa: PLR2004
+    result[full] = after[full]
+    partly = (clip > 0) & ~full
+    low, high = before[partly].astype(np.float64), after[partly].astype(np.float64)
+    share = clip[partly].astype(np.float64) / 255
+    mixed = low + (high - low) * (share[:, None] if before.ndim > 2 else share)  # noqa: PLR2004
+    result[partly] = np.rint(mixed) if before.dtype.kind == "u" else mixed
+    return result
+
+
+def shrink(pixels: Array, step: int) -> Array:
+    """Return a view reduced ``step`` times by area, in the same type; the last row and column may be partial."""
+    if step == 1:
+        return pixels
+    size = (-(-pixels.shape[1] // step), -(-pixels.shape[0] // step))
+    known = pixels.dtype in (np.uint8, np.uint16, np.float32, np.float64)
+    work = np.ascontiguousarray(pixels if known else pixels.astype(np.float64))
+    return cv2.resize(work, size, interpolation=cv2.INTER_AREA).astype(pixels.dtype)
+
+
+def shrink_mask(mask: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:
+    """Return a mask reduced ``step`` times, in which no marked pixel gets lost."""
+    height, width = mask.shape
+    padded = np.pad(mask, ((0, -height % step), (0, -width % step)))
+    blocks = padded.reshape(padded.shape[0] // step, step, padded.shape[1] // step, step)
+    return np.asarray(blocks.any(axis=(1, 3)))
+
+
+def outlines(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return a mask as a picture to lay over another: (H, W, 4) 8-bit RGBA, an outline around each defect."""
+    inside = mask.view(np.uint8)
+    around = cv2.dilate(inside, np.ones((3, 3), np.uint8)) > inside
+    marks = np.zeros((*mask.shape, 4), np.uint8)
+    marks[mask] = INSIDE
+    marks[around] = OUTLINE
+    return marks
+
+
+def _with_alpha(pixels: Array, mask: NDArray[np.bool_]) -> Array:
+    """Return the pixels with an alpha channel that is 0 outside the mask, and else what it was, or opaque."""
+    if pixels.ndim == 2:  # noqa: PLR2004
+        pixels = pixels[..., None]
+    opaque = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
+    colours = pixels.shape[2] - (pixels.shape[2] % 2 == 0)
+    result = np.full((*mask.shape, colours + 1), opaque, pixels.dtype)
+    result[..., : pixels.shape[2]] = pixels
+    result[~mask, -1] = 0
+    return result
+
+
+def _slices(rectangle: Sequence[int]) -> tuple[slice, slice]:
+    x, y, width, height = (int(value) for value in rectangle)
+    if min(x, y) < 0 or min(width, height) < 1:
+        raise DsrError("The plug-in asks for a part outside the picture; run `dsr-gimp install` again.")
+    return slice(y, y + height), slice(x, x + width)
+
+
+def main() -> NoReturn:
+    """Answer requests until the input ends."""
+    # Whatever a library prints must not land between the frames.
+    output = os.fdopen(os.dup(1), "wb", buffering=1 << 16)
+    os.dup2(2, 1)
+    worker = Worker(output)
+    requests: queue.SimpleQueue[tuple[dict[str, Any], bytearray]] = queue.SimpleQueue()
+
+    def listen() -> None:
+        """Take requests while the network runs; the editor's end or death is noticed at once and ends all."""
+        source = os.fdopen(0, "rb", buffering=0)
+        status = 0
+        try:
+            while True:
+                header, payload = read_frame(source)
+                if header.get("type") == "cancel":
+                    worker.cancelled.add(header.get("target", -1))
+                else:
+                    requests.put((header, payload))
+        except EOFError:
+            pass
+        except (DsrError, MemoryError) as error:
+            sys.stderr.write(f"{error!r}\n")
+            status = 1
+        finally:
+            os._exit(status)
+
+    try:
+        worker.greet()
+        threading.Thread(target=listen, daemon=True).start()
+        while True:
+            worker.answer(*requests.get())
+    except BrokenPipeError:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

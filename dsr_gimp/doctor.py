@@ -1,0 +1,137 @@
+"""Says whether the filter will appear in GIMP, and if not, why."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from dsr_core import DsrError, Options
+from dsr_core.protocol import PROTOCOL, read_frame, write_frame
+from dsr_gimp.installer import (
+    OWN_SHEBANG,
+    SHEBANG,
+    SOURCE,
+    can_run_plugins,
+    interpreter_entry,
+    plugin_folder,
+    read_settings,
+)
+from dsr_gimp.profiles import Profile
+
+_REINSTALL = "run `dsr-gimp install`"
+
+
+def faults(profile: Profile) -> list[str]:
+    """Return why the filter will not appear or not work in this GIMP, one sentence each; none if all is well."""
+    plugin = plugin_folder(profile) / SOURCE.name
+    if not plugin.is_file():
+        return [f"it is not installed here: {_REINSTALL}"]
+    shebang, _, body = plugin.read_text(encoding="utf-8").partition("\n")
+    found = []
+    if body != SOURCE.read_text(encoding="utf-8").partition("\n")[2]:
+        found.append(f"it is of another version than the installed package: {_REINSTALL} again")
+    if os.name != "nt" and not os.access(plugin, os.X_OK):
+        found.append(f"{plugin} is not executable: {_REINSTALL} again")
+    found += _interpreter_faults(profile, shebang)
+    found += _path_faults(profile)
+    found += _engine_faults(profile)
+    return found
+
+
+def _interpreter_faults(profile: Profile, shebang: str) -> list[str]:
+    """Check the Python that GIMP will run the plug-in with; packed GIMPs bring theirs."""
+    if profile.kind != "native" or sys.platform in ("win32", "darwin"):
+        return []
+    if shebang == SHEBANG:
+        python = shutil.which("python3")
+    elif shebang == OWN_SHEBANG and interpreter_entry(profile).is_file():
+        python = interpreter_entry(profile).read_text(encoding="utf-8").strip().partition("=")[2]
+    else:
+        return [f"its first line names an interpreter that GIMP does not know: {_REINSTALL} again"]
+    if python and can_run_plugins(python):
+        return []
+    return [
+        f"{python or 'python3'} cannot load GIMP's bindings: install them (Debian and Ubuntu: apt install "
+        f"gir1.2-gimp-3.0 python3-gi) and {_REINSTALL} again"
+    ]
+
+
+def _path_faults(profile: Profile) -> list[str]:
+    """Check that GIMP looks into the profile's own folder of plug-ins."""
+    settings = profile.path / "gimprc"
+    text = settings.read_text(encoding="utf-8", errors="replace") if settings.is_file() else ""
+    paths = re.findall(r'^\s*\(plug-in-path\s+"([^"]*)"\)', text, re.MULTILINE)
+    places = (str(profile.path / "plug-ins"), "${gimp_dir}/plug-ins", "${gimp_dir}" + os.sep + "plug-ins")
+    if not paths or any(place.rstrip("/\\") in places for place in paths[-1].split(os.pathsep)):
+        return []
+    return ["GIMP does not look into its own folder of plug-ins: add it in Edit > Preferences > Folders > Plug-ins"]
+
+
+def _engine_faults(profile: Profile) -> list[str]:
+    """Check the Python that does the work."""
+    python = str(read_settings(plugin_folder(profile)).get("python", ""))
+    if not python or not Path(python).is_file():
+        return [f"the Python that it was installed from is gone ({python or 'unknown'}): {_REINSTALL} again"]
+    if profile.kind == "flatpak" and Path(python).resolve().is_relative_to("/usr"):
+        return [
+            f"a flatpak cannot see {Path(python).resolve()}: install this package with a Python in your home folder "
+            f"(for instance `uv tool install`) and {_REINSTALL} from there"
+        ]
+    return []
+
+
+def round_trip(python: str) -> str:
+    """Send a small picture with one speck through the worker process, as GIMP would; return what ran.
+
+    Raises
+    ------
+    DsrError
+        It did not come back restored.
+    """
+    command = [python, "-E", "-P", "-m", "dsr_core.worker"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        if process.stdin is None or process.stdout is None or process.stderr is None:
+            raise DsrError("The worker process has no pipes; report this.")
+        try:
+            return _exchange(process.stdin, process.stdout)
+        except (EOFError, OSError) as error:
+            process.kill()
+            said = process.stderr.read().decode(errors="replace").strip().rpartition("\n")[2]
+            raise DsrError(f"The worker process ended unexpectedly ({said}); install the package again.") from error
+        finally:
+            process.kill()
+
+
+def _exchange(requests: BinaryIO, replies: BinaryIO) -> str:
+    hello, _ = read_frame(replies)
+    if hello.get("protocol") != PROTOCOL:
+        raise DsrError(f"The worker speaks another protocol than this command; {_REINSTALL} again.")
+    if not hello["models"]:
+        raise DsrError("No model is installed; install the package again.")
+    picture = np.full((128, 128, 3), 90, np.uint8)
+    picture[60:66, 60:66] = 250
+    shape = {"width": 128, "height": 128, "channels": 3, "dtype": "u8", "linear": False, "clip": False}
+    chosen = {"model": hello["models"][-1], "provider": "auto"}
+    write_frame(requests, {"type": "predict", "id": 1, **shape, **chosen}, [picture.tobytes()])
+    header = _answer(replies)
+    ran = f"model {chosen['model']} on {header['provider']}"
+    options = {"sensitivity": Options().sensitivity}
+    ask = {"type": "compose", "id": 2, "options": options, "region": [0, 0, 128, 128], "add_alpha": False}
+    write_frame(requests, ask)
+    header = _answer(replies)
+    return f"{ran}, {header['defects']} defect found in a test picture with one speck"
+
+
+def _answer(replies: BinaryIO) -> dict[str, Any]:
+    """Return the header of the next answer that is no progress."""
+    while True:
+        header, _ = read_frame(replies)
+        if header["type"] == "error":
+            raise DsrError(header["message"])
+        if header["type"] != "progress":
+            return header

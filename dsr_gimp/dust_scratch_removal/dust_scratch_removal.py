@@ -1,0 +1,761 @@
+#!/usr/bin/env python3
+# ^ `dsr-gimp install` names another interpreter here where this one cannot load GIMP's bindings.
+"""Filters > Enhance > Remove dust & scratches, for GIMP 3.
+
+Dialog, pixels out, pixels in. The work is done by ``python -m dsr_core.worker`` in the environment that installed
+this plug-in (``engine.json`` beside this file names it); the language between them is described in
+``dsr_core/protocol.py``. GIMP's own Python need not have anything but gi.
+"""
+
+import collections
+import json
+import os
+import queue
+import struct
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import gi
+
+gi.require_version("Babl", "0.1")
+gi.require_version("Gegl", "0.4")
+gi.require_version("Gimp", "3.0")
+from gi.repository import Babl, Gegl, Gimp, GLib, GObject
+
+PROCEDURE = "plug-in-dust-scratch-removal"
+PROTOCOL = 1
+HEAD = struct.Struct("<4sIQ")
+# What GIMP sets for its own Python and libraries would break another Python.
+GIMPS_OWN = ("PYTHON", "GI_TYPELIB", "LD_LIBRARY", "GTK_", "GDK_PIXBUF", "BABL_", "GEGL_", "GIO_")
+OPTIONS = ("sensitivity", "polarity", "min-size", "max-size", "grow", "feather")
+REPAIRS_MASK, REPAIRS_ALPHA, RESTORED, IN_PLACE = "repairs", "repairs-alpha", "restored", "in-place"
+SELECTION, CHANNEL = "selection", "channel"
+
+
+class Problem(Exception):
+    """Something the user can put right; the message is the sentence to show."""
+
+
+class Engine:
+    """The worker process. Requests go out with `send`, answers come in through `wait` or, one by one, `poll`."""
+
+    def __init__(self):
+        try:
+            settings = json.loads((Path(__file__).parent / "engine.json").read_text(encoding="utf-8"))
+            self.python = settings["python"]
+        except (OSError, ValueError, KeyError) as error:
+            raise Problem("The filter does not know its Python environment; run `dsr-gimp install` again.") from error
+        env = {name: value for name, value in os.environ.items() if not name.startswith(GIMPS_OWN)}
+        windows = {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {}
+        try:
+            self.process = subprocess.Popen(
+                [self.python, "-E", "-P", "-m", "dsr_core.worker"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                bufsize=0, env=env, cwd=Path(__file__).parent, **windows,
+            )
+        except OSError as error:
+            raise Problem(
+                f"The filter's Python, {self.python}, cannot be started ({error.strerror}); "
+                "install dust-scratch-removal and run `dsr-gimp install` again."
+            ) from error
+        self.last_id = 0
+        self.complaints = collections.deque(maxlen=40)
+        self.outgoing, self.incoming = queue.SimpleQueue(), queue.SimpleQueue()
+        for task in (self._write, self._read, self._listen):
+            threading.Thread(target=task, daemon=True).start()
+        hello, _ = self._next()
+        if hello.get("protocol") != PROTOCOL:
+            self.close()
+            raise Problem("The filter in GIMP and the installed dust-scratch-removal do not fit together; "
+                          "run `dsr-gimp install` again.")
+        self.models = hello["models"]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """End the process and wait for its end."""
+        self.process.kill()
+        self.process.wait()
+
+    def send(self, kind, *parts, **fields):
+        """Queue a request and return its id."""
+        self.last_id += 1
+        self.outgoing.put(({"type": kind, "id": self.last_id, **fields}, parts))
+        return self.last_id
+
+    def wait(self, request, on_progress=None):
+        """Return header and payload of the answer to a request, after any number of calls of ``on_progress``."""
+        while True:
+            header, payload = self._next()
+            if header["id"] != request:
+                continue
+            if header["type"] == "error":
+                raise Problem(header["message"])
+            if header["type"] != "progress":
+                return header, payload
+            if on_progress:
+                on_progress(header["done"] / max(header["total"], 1))
+
+    def poll(self):
+        """Return what has arrived since the last call, as a list of header and payload."""
+        frames = []
+        while not self.incoming.empty():
+            frames.append(self._next())
+        return frames
+
+    def _next(self):
+        frame = self.incoming.get()
+        if frame is not None:
+            return frame
+        self.incoming.put(None)  # the end stays the end
+        self.process.wait()
+        said = "".join(self.complaints)
+        if "No module named" in said:
+            raise Problem(f"dust-scratch-removal is not in {self.python} any more; install it and run "
+                          "`dsr-gimp install` again.")
+        last = said.strip().rpartition("\n")[2] or f"exit status {self.process.returncode}"
+        raise Problem(f"The filter's worker process ended unexpectedly ({last}); run `dsr-gimp doctor`, "
+                      "and if it was memory, select a part of the picture.")
+
+    # The pipes are served by threads: with one for all, both ends can wait for each other for ever.
+    def _write(self):
+        try:
+            while True:
+                header, parts = self.outgoing.get()
+                text = json.dumps(header).encode()
+                head = HEAD.pack(b"DSRF", len(text), sum(len(part) for part in parts))
+                for data in (head + text, *parts):
+                    view = memoryview(data)
+                    while view:
+                        view = view[self.process.stdin.write(view):]
+        except OSError:
+            pass  # the reader tells of the end
+
+    def _read(self):
+        try:
+            while True:
+                magic, header_length, payload_length = HEAD.unpack(self._exactly(HEAD.size))
+                if magic != b"DSRF":
+                    break
+                header = json.loads(bytes(self._exactly(header_length)))
+                self.incoming.put((header, self._exactly(payload_length)))
+        except (EOFError, OSError):
+            pass
+        finally:
+            self.incoming.put(None)
+
+    def _exactly(self, length):
+        data = bytearray(length)
+        view = memoryview(data)
+        while view:
+            count = self.process.stdout.readinto(view)
+            if not count:
+                raise EOFError
+            view = view[count:]
+        return data
+
+    def _listen(self):
+        for line in self.process.stderr:
+            self.complaints.append(line.decode(errors="replace"))
+
+
+class Target:
+    """A drawable to work on: its format, and the rectangles of it that are repaired and looked at."""
+
+    def __init__(self, image, drawable):
+        self.image, self.drawable, self.name = image, drawable, drawable.get_name()
+        if drawable.is_indexed():
+            raise Problem("An indexed picture cannot be repaired; change it with Image > Mode > RGB.")
+        touched, *self.region = drawable.mask_intersect()
+        if not touched:
+            raise Problem(f"The selection does not touch the layer “{self.name}”; select a part of it or nothing.")
+        self.format = Babl.get_name(drawable.get_format())
+        letters, self.dtype = Babl.format_get_encoding(drawable.get_format()).split()
+        self.linear = "'" not in letters and "~" not in letters
+        self.channels = len(letters.replace("'", "").replace("~", ""))
+        self.offset = drawable.get_offsets()[1:]
+        self.seen = self.region
+
+    def look_around(self, margin):
+        """Let the network see this many pixels around the region."""
+        x, y, width, height = self.region
+        left, top = max(x - margin, 0), max(y - margin, 0)
+        right = min(x + width + margin, self.drawable.get_width())
+        bottom = min(y + height + margin, self.drawable.get_height())
+        self.seen = left, top, right - left, bottom - top
+
+    def pixels(self):
+        """Return the samples of what the network sees, in the drawable's own format."""
+        return self.drawable.get_buffer().get(_rect(self.seen), 1.0, self.format, Gegl.AbyssPolicy.NONE)
+
+    def clip(self):
+        """Return how far each pixel is selected, one byte each, or nothing where there is no selection."""
+        if Gimp.Selection.is_empty(self.image):
+            return b""
+        selection = self.image.get_selection()
+        x, y, width, height = self.seen
+        place = _rect((x + self.offset[0], y + self.offset[1], width, height))
+        coding = "Y' u8" if "'" in Babl.get_name(selection.get_format()) else "Y u8"
+        return selection.get_buffer().get(place, 1.0, coding, Gegl.AbyssPolicy.NONE)
+
+    def predict(self, engine, config):
+        """Send the picture and let the network run; return the request's id."""
+        model = config.get_property("model")
+        self.look_around(engine.wait(engine.send("margin", model=model))[0]["margin"])
+        clip = self.clip()
+        return engine.send(
+            "predict", self.pixels(), clip, model=model, provider=config.get_property("provider"),
+            width=self.seen[2], height=self.seen[3], channels=self.channels, dtype=self.dtype, linear=self.linear,
+            clip=bool(clip),
+        )
+
+    def compose(self, engine, config):
+        """Return what the engine makes of the region: header, samples, mask."""
+        x, y, width, height = self.region
+        inner = [x - self.seen[0], y - self.seen[1], width, height]
+        alpha = config.get_property("output") == REPAIRS_ALPHA
+        header, payload = engine.wait(engine.send("compose", options=options(config), region=inner, add_alpha=alpha))
+        cut = header["pixels"]
+        return header, bytes(memoryview(payload)[:cut]), bytes(memoryview(payload)[cut:])
+
+
+def options(config):
+    """Return the arguments that the engine calls options."""
+    return {name.replace("-", "_"): config.get_property(name) for name in OPTIONS}
+
+
+def _rect(place):
+    return Gegl.Rectangle.new(*place)
+
+
+def check(target, output):
+    """Refuse at once what cannot end well; return what the user should know otherwise."""
+    drawable = target.drawable
+    if output in (SELECTION, CHANNEL):
+        return None
+    if output == IN_PLACE:
+        if isinstance(drawable, Gimp.Layer) and type(drawable) is not Gimp.Layer:
+            raise Problem(f"“{target.name}” is not a plain layer and cannot be changed in place; "
+                          "choose a new layer as the output.")
+        if drawable.get_lock_content():
+            raise Problem(f"The pixels of “{target.name}” are locked; unlock them or choose a new layer as the output.")
+        return None
+    if drawable.is_layer_mask():
+        raise Problem("A layer mask can only be repaired in place; choose that as the output.")
+    if output != RESTORED and drawable.is_layer():
+        ordinary = drawable.get_mode() in (Gimp.LayerMode.NORMAL, Gimp.LayerMode.NORMAL_LEGACY)
+        if not ordinary or drawable.get_opacity() < 100 or drawable.get_filters():
+            return (f"“{target.name}” is blended or filtered, so a layer with its repairs above it may look different; "
+                    "the outputs “A restored layer” and “In place” follow it exactly.")
+    return None
+
+
+def apply(image, output, results):
+    """Put the results into the picture, as one undo step. Nothing before this has changed anything."""
+    image.undo_group_start()
+    try:
+        if output in (SELECTION, CHANNEL):
+            mark(image, output, results)
+            return
+        added = []
+        for target, pixels, mask in results:
+            if output == IN_PLACE:
+                write_in_place(target, pixels)
+            elif isinstance(target.drawable, Gimp.Layer):
+                added.append(add_layer(target, output, pixels, mask))
+            else:
+                add_channel(target, pixels)
+        if added:
+            image.set_selected_layers(added)
+    finally:
+        image.undo_group_end()
+
+
+def write_in_place(target, pixels):
+    """Change the drawable's own pixels, to the bit, and in a way that can be undone."""
+    image, drawable = target.image, target.drawable
+    # With a selection GIMP blends in float and rounds; the worker has respected it already, so it is put aside.
+    saved = None if Gimp.Selection.is_empty(image) else Gimp.Selection.save(image)
+    selected = image.get_selected_layers(), image.get_selected_channels()
+    if saved:
+        Gimp.Selection.none(image)
+    shadow = drawable.get_shadow_buffer()
+    everything = _rect((0, 0, drawable.get_width(), drawable.get_height()))
+    drawable.get_buffer().copy(everything, Gegl.AbyssPolicy.NONE, shadow, everything)
+    shadow.set(_rect(target.region), target.format, pixels)
+    shadow.flush()
+    drawable.merge_shadow(True)
+    if saved:
+        image.select_item(Gimp.ChannelOps.REPLACE, saved)
+        image.remove_channel(saved)
+        (image.set_selected_layers(selected[0]) if selected[0] else image.set_selected_channels(selected[1]))
+    drawable.update(*target.region)
+
+
+def add_layer(target, output, pixels, mask):
+    """Insert a layer above the target, in the same group, and return it."""
+    image, source = target.image, target.drawable
+    x, y, width, height = target.region
+    if output == RESTORED:
+        layer, place = copy_of(target), target.region
+    else:
+        kind = source.type_with_alpha() if output == REPAIRS_ALPHA else source.type()
+        layer = Gimp.Layer.new(image, f"{target.name} – repairs", width, height, kind, 100, Gimp.LayerMode.NORMAL)
+        layer.set_offsets(target.offset[0] + x, target.offset[1] + y)
+        place = (0, 0, width, height)
+    buffer = layer.get_buffer()
+    buffer.set(_rect(place), Babl.get_name(layer.get_format()), pixels)
+    buffer.flush()
+    layer.update(*place)
+    image.insert_layer(layer, source.get_parent(), image.get_item_position(source))
+    if output != RESTORED:
+        hidden = source.get_mask() if source.get_mask() and source.get_apply_mask() else None
+        if output == REPAIRS_MASK or hidden:
+            add_mask(layer, mask if output == REPAIRS_MASK else None, hidden, (-x, -y))
+    return layer
+
+
+def copy_of(target):
+    """Return a copy of the target that is not yet in the picture: a plain layer whatever the target is."""
+    source = target.drawable
+    if type(source) is Gimp.Layer:
+        layer = source.copy()
+    else:
+        layer = Gimp.Layer.new(target.image, "", source.get_width(), source.get_height(), source.type(),
+                               source.get_opacity(), source.get_mode())
+        layer.set_offsets(*target.offset)
+        everything = _rect((0, 0, source.get_width(), source.get_height()))
+        source.get_buffer().copy(everything, Gegl.AbyssPolicy.NONE, layer.get_buffer(), everything)
+    layer.set_name(f"{target.name} – restored")
+    return layer
+
+
+def add_mask(layer, shown, hidden, offset):
+    """Give a layer a mask of what is shown, where the source layer's own mask does not hide it."""
+    mask = layer.create_mask(Gimp.AddMaskType.WHITE)
+    if shown:
+        buffer = mask.get_buffer()
+        buffer.set(_rect((0, 0, layer.get_width(), layer.get_height())), "Y u8", shown)
+        buffer.flush()
+    if hidden:
+        mask.combine_masks(hidden, Gimp.ChannelOps.INTERSECT, *offset)
+    layer.add_mask(mask)
+
+
+def add_channel(target, pixels):
+    """Insert a restored copy of a channel above it."""
+    channel = target.drawable.copy()
+    channel.set_name(f"{target.name} – restored")
+    buffer = channel.get_buffer()
+    buffer.set(_rect(target.region), target.format, pixels)
+    buffer.flush()
+    target.image.insert_channel(channel, target.drawable.get_parent(), target.image.get_item_position(target.drawable))
+
+
+def mark(image, output, results):
+    """Make the defects of all targets a selection or a channel."""
+    selected = image.get_selected_layers(), image.get_selected_channels()
+    union = None
+    for target, _, mask in results:
+        colour = Gegl.Color.new("red")
+        channel = Gimp.Channel.new(image, "Dust & scratches", image.get_width(), image.get_height(), 50, colour)
+        channel.fill(Gimp.FillType.TRANSPARENT)
+        x, y, width, height = target.region
+        buffer = channel.get_buffer()
+        buffer.set(_rect((x + target.offset[0], y + target.offset[1], width, height)), "Y u8", mask)
+        buffer.flush()
+        if union:
+            union.combine_masks(channel, Gimp.ChannelOps.ADD, 0, 0)
+        else:
+            union = channel
+    image.insert_channel(union, None, 0)
+    if output == SELECTION:
+        image.select_item(Gimp.ChannelOps.REPLACE, union)
+        image.remove_channel(union)
+    if selected[0]:
+        image.set_selected_layers(selected[0])
+    else:
+        image.set_selected_channels(selected[1])
+
+
+class Dialog:
+    """The filter's dialog: arguments on the right, a part of the picture on the left that follows them at once.
+
+    The network runs once for each choice of model and provider, in the background; every other argument only asks
+    the worker to apply it to what the network said.
+    """
+
+    WIDTH, HEIGHT = 560, 460
+    ZOOMS = ((16, 1), (8, 1), (4, 1), (2, 1), (1, 1), (1, 2), (1, 4))  # picture pixels a step, screen pixels each
+
+    def __init__(self, procedure, config, engine, target):
+        gi.require_version("GimpUi", "3.0")
+        gi.require_version("Gtk", "3.0")
+        from gi.repository import Gdk, GdkPixbuf, GimpUi, Gtk
+
+        self.gdk, self.pixbuf, self.gtk = Gdk, GdkPixbuf.Pixbuf, Gtk
+        GimpUi.init("dust_scratch_removal")
+        self.config, self.engine, self.target = config, engine, target
+        self.request = self.asked = None  # ids of a running `predict` and `preview`
+        self.ready = self.stale = False  # the network has run; what is shown is not what is set
+        self.notes = []
+        self.show, self.zoom, self.drag = "defects", 4, None
+        self.window = GimpUi.ProcedureDialog.new(procedure, config, "Remove dust & scratches")
+        row = Gtk.Box(spacing=18, margin=12)
+        row.pack_start(self._preview_box(), True, True, 0)
+        row.pack_start(self._settings_box(), False, False, 0)
+        row.show_all()
+        self.window.get_content_area().pack_start(row, True, True, 0)
+        config.connect("notify", self._on_change)
+
+    def run(self):
+        """Show the dialog; return whether the user said yes."""
+        self.centre = [self.target.region[0] + self.target.region[2] / 2, self.target.region[1] + self.target.region[3] / 2]
+        self._predict()
+        timer = GLib.timeout_add(25, self._poll)
+        accepted = self.window.run()
+        GLib.source_remove(timer)
+        self.window.destroy()
+        return accepted
+
+    def _preview_box(self):
+        gtk, gdk = self.gtk, self.gdk
+        self.picture = gtk.Image()
+        area = gtk.EventBox(halign=gtk.Align.CENTER, valign=gtk.Align.CENTER)
+        area.set_size_request(self.WIDTH, self.HEIGHT)
+        area.add_events(gdk.EventMask.SCROLL_MASK | gdk.EventMask.BUTTON1_MOTION_MASK | gdk.EventMask.BUTTON_PRESS_MASK)
+        area.set_tooltip_text("Drag to move, turn the wheel to zoom")
+        area.add(self.picture)
+        area.connect("button-press-event", self._on_press)
+        area.connect("motion-notify-event", self._on_drag)
+        area.connect("scroll-event", self._on_scroll)
+        frame = gtk.Frame()
+        frame.add(area)
+
+        bar = gtk.Box(spacing=6)
+        views = gtk.Box()
+        views.get_style_context().add_class("linked")
+        first = None
+        for name, label, tip in (
+            ("before", "_Before", "The picture as it is"),
+            ("defects", "_Defects", "What will be repaired, outlined"),
+            ("after", "_After", "The picture as it will be"),
+        ):
+            button = gtk.RadioButton.new_with_mnemonic_from_widget(first, label)
+            button.set_mode(False)
+            button.set_tooltip_text(tip)
+            button.set_active(name == self.show)
+            button.connect("toggled", self._on_view, name)
+            views.add(button)
+            first = first or button
+        bar.pack_start(views, False, False, 0)
+        self.zoom_label = gtk.Label(width_chars=6)
+        for icon, step, tip in (("zoom-in-symbolic", 1, "Zoom in"), ("zoom-out-symbolic", -1, "Zoom out")):
+            button = gtk.Button.new_from_icon_name(icon, gtk.IconSize.BUTTON)
+            button.set_tooltip_text(tip)
+            button.connect("clicked", lambda _, by: self._set_zoom(self.zoom + by), step)
+            bar.pack_end(button, False, False, 0)
+        bar.pack_end(self.zoom_label, False, False, 0)
+
+        self.status = gtk.Label(xalign=0, wrap=True, max_width_chars=70, lines=2)
+        self.progress = gtk.ProgressBar(no_show_all=True)
+        box = gtk.Box(orientation=gtk.Orientation.VERTICAL, spacing=8)
+        for widget, fills in ((frame, True), (bar, False), (self.progress, False), (self.status, False)):
+            box.pack_start(widget, fills, fills, 0)
+        return box
+
+    def _settings_box(self):
+        gtk = self.gtk
+        for name in ("sensitivity", "grow", "feather"):
+            self.window.get_scale_entry(name, 1.0)
+        find = self.window.fill_box("find", ["sensitivity", "polarity", "min-size", "max-size"])
+        repair = self.window.fill_box("repair", ["grow", "feather"])
+        output = self.window.fill_box("result", ["output"])
+        network = self.window.fill_box("network", ["provider"])
+        network.pack_start(self._model_row(), False, False, 0)
+        network.reorder_child(network.get_children()[-1], 0)
+        column = gtk.Box(orientation=gtk.Orientation.VERTICAL, spacing=18)
+        for title, box in (("Find", find), ("Repair", repair), ("Result", output), ("Network", network)):
+            heading = gtk.Label(xalign=0, use_markup=True, label=f"<b>{title}</b>")
+            part = gtk.Box(orientation=gtk.Orientation.VERTICAL, spacing=6)
+            box.set_margin_start(12)
+            part.pack_start(heading, False, False, 0)
+            part.pack_start(box, False, False, 0)
+            column.pack_start(part, False, False, 0)
+        return column
+
+    def _model_row(self):
+        combo = self.gtk.ComboBoxText()
+        current = self.config.get_property("model")
+        for name in dict.fromkeys([*self.engine.models, current]):
+            combo.append(name, f"Model {name}" if name.isdigit() else Path(name).name)
+        combo.set_active_id(current)
+        combo.connect("changed", lambda box: self.config.set_property("model", box.get_active_id()))
+        self.config.connect("notify::model", lambda config, _: combo.set_active_id(config.get_property("model")))
+        row = self.gtk.Box(spacing=6)
+        label = self.gtk.Label.new_with_mnemonic("_Model")
+        label.set_mnemonic_widget(combo)
+        row.pack_start(label, False, False, 0)
+        row.pack_start(combo, True, True, 0)
+        return row
+
+    # From here on: what happens while the dialog is open.
+    def _predict(self):
+        if self.request:
+            self.engine.send("cancel", target=self.request)
+        self.ready, self.notes = False, []
+        try:
+            self.request = self.target.predict(self.engine, self.config)
+        except Problem as problem:
+            self.request = None
+            self._say(str(problem))
+        else:
+            self.progress.set_fraction(0)
+            self.progress.show()
+            self._say("The network looks for defects …")
+        self._refresh()
+
+    def _say(self, text):
+        self.status.set_text("\n".join([text, *self.notes]))
+
+    def _on_change(self, _, what):
+        if what.name in ("model", "provider"):
+            self._predict()
+        elif what.name in OPTIONS:
+            self._refresh()
+
+    def _poll(self):
+        try:
+            for header, payload in self.engine.poll():
+                self._take(header, payload)
+        except Problem as problem:
+            self.request, self.ready = None, False
+            self.progress.hide()
+            self._say(str(problem))
+            return GLib.SOURCE_CONTINUE if self.engine.process.poll() is None else self._give_up()
+        return GLib.SOURCE_CONTINUE
+
+    def _take(self, header, payload):
+        if header["id"] == self.request:
+            if header["type"] == "progress":
+                self.progress.set_fraction(header["done"] / max(header["total"], 1))
+                return
+            self.progress.hide()
+            self.request = None
+            self.ready = header["type"] == "predicted"
+            if self.ready:
+                self.notes = header["notes"]
+                self._refresh()
+            else:
+                self._say(header["message"])
+        elif header["id"] == self.asked:
+            self.asked = None
+            if header["type"] == "error":
+                self._say(header["message"])
+            elif self.ready:
+                self._draw(header, payload)
+            if self.stale:
+                self._refresh()
+
+    def _view(self):
+        """Return the part of what the network sees that is shown: x, y, width, height."""
+        step, scale = self.ZOOMS[self.zoom]
+        _, _, whole_width, whole_height = self.target.seen
+        width, height = min(self.WIDTH * step // scale, whole_width), min(self.HEIGHT * step // scale, whole_height)
+        x = self.centre[0] - self.target.seen[0] - width / 2
+        y = self.centre[1] - self.target.seen[1] - height / 2
+        return [int(min(max(x, 0), whole_width - width)), int(min(max(y, 0), whole_height - height)), width, height]
+
+    def _refresh(self):
+        """Ask for the view as it is to be shown; while an answer is under way, remember to ask again."""
+        step, scale = self.ZOOMS[self.zoom]
+        self.zoom_label.set_text(f"{100 * scale // step} %")
+        self.stale = self.asked is not None
+        if not self.ready:
+            x, y, width, height = self._view()
+            place = _rect(((x + self.target.seen[0]) // step, (y + self.target.seen[1]) // step,
+                           -(-width // step), -(-height // step)))
+            coding = "R'G'B'A u8"
+            buffer = self.target.drawable.get_buffer()
+            self._paint(buffer.get(place, 1 / step, coding, Gegl.AbyssPolicy.NONE), place.width, place.height)
+        elif not self.stale:
+            self.asked = self.engine.send(
+                "preview", options=options(self.config), view=self._view(), step=step, after=self.show == "after"
+            )
+
+    def _draw(self, header, payload):
+        width, height = header["width"], header["height"]
+        everything = _rect((0, 0, width, height))
+        samples = Gegl.Buffer.new(self.target.format, 0, 0, width, height)
+        samples.set(everything, self.target.format, bytes(payload[: header["pixels"]]))
+        marks = bytes(payload[header["pixels"]:]) if self.show == "defects" else None
+        self._paint(samples.get(everything, 1.0, "R'G'B'A u8", Gegl.AbyssPolicy.NONE), width, height, marks)
+        share = header["changed"] / (self.target.region[2] * self.target.region[3])
+        count = f"{header['defects']:,} defects" if header["defects"] != 1 else "1 defect"
+        self._say(f"{count}, {share:.2%} of the picture" if header["defects"] else "No defects at this setting")
+
+    def _paint(self, rgba, width, height, marks=None):
+        """Show pixels over a chequered ground, scaled by whole pixels, with the outlines over them."""
+        gtk_pixbuf, scale = self.pixbuf, self.ZOOMS[self.zoom][1]
+        wide, high = width * scale, height * scale
+        nearest = 0  # GdkPixbuf.InterpType.NEAREST
+        pixels = gtk_pixbuf.new_from_bytes(GLib.Bytes.new(rgba), 0, True, 8, width, height, width * 4)
+        shown = pixels.composite_color_simple(wide, high, nearest, 255, 8, 0x999999, 0xCCCCCC)
+        if marks:
+            over = gtk_pixbuf.new_from_bytes(GLib.Bytes.new(marks), 0, True, 8, width, height, width * 4)
+            over.composite(shown, 0, 0, wide, high, 0, 0, scale, scale, nearest, 255)
+        self.picture.set_from_pixbuf(shown)
+
+    def _give_up(self):
+        self.picture.set_sensitive(False)
+        return GLib.SOURCE_CONTINUE
+
+    def _on_view(self, button, name):
+        if button.get_active():
+            self.show = name
+            self._refresh()
+
+    def _set_zoom(self, zoom):
+        self.zoom = min(max(zoom, 0), len(self.ZOOMS) - 1)
+        self._refresh()
+
+    def _on_press(self, _, event):
+        x, y, width, height = self._view()
+        self.centre = [self.target.seen[0] + x + width / 2, self.target.seen[1] + y + height / 2]
+        self.drag = event.x, event.y, *self.centre
+
+    def _on_drag(self, _, event):
+        step, scale = self.ZOOMS[self.zoom]
+        x, y, *centre = self.drag
+        self.centre = [centre[0] - (event.x - x) * step / scale, centre[1] - (event.y - y) * step / scale]
+        self._refresh()
+
+    def _on_scroll(self, _, event):
+        by = {self.gdk.ScrollDirection.UP: 1, self.gdk.ScrollDirection.DOWN: -1}.get(event.direction, 0)
+        if by:
+            self._set_zoom(self.zoom + by)
+        return True
+
+
+def repair(engine, targets, config, dialog):
+    """Return results and notes for all targets; nothing is changed yet."""
+    results, notes = [], []
+    Gimp.progress_init("Removing dust and scratches")
+    for number, target in enumerate(targets):
+        first = dialog if number == 0 else None
+        if first and first.ready:
+            notes += first.notes
+        else:
+            request = (first and first.request) or target.predict(engine, config)
+            answer, _ = engine.wait(request, lambda share, n=number: Gimp.progress_update((n + share) / len(targets)))
+            notes += answer["notes"]
+        header, pixels, mask = target.compose(engine, config)
+        if header["changed"]:
+            results.append((target, pixels, mask))
+    if not results:
+        notes.append("No dust or scratches were found; a higher sensitivity finds more.")
+    Gimp.progress_end()
+    return results, dict.fromkeys(notes)
+
+
+def run(procedure, run_mode, image, drawables, config, _data):
+    """Run the filter: all of it, or nothing."""
+    try:
+        targets = [Target(image, drawable) for drawable in drawables]
+        if not targets:
+            raise Problem("Nothing is selected to repair; select a layer.")
+        with Engine() as engine:
+            dialog = None
+            if run_mode == Gimp.RunMode.INTERACTIVE:
+                dialog = Dialog(procedure, config, engine, targets[0])
+                if not dialog.run():
+                    return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
+            output = config.get_property("output")
+            remarks = [check(target, output) for target in targets]
+            results, notes = repair(engine, targets, config, dialog)
+        if results:
+            apply(image, output, results)
+            Gimp.displays_flush()
+        for note in (*notes, *filter(None, remarks)):
+            Gimp.message(note)
+    except Problem as problem:
+        return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, GLib.Error(str(problem)))
+    return procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
+
+
+def choice(*entries):
+    """Return a choice of entries, each its name and its label."""
+    made = Gimp.Choice.new()
+    for number, (name, label) in enumerate(entries):
+        made.add(name, number, label, "")
+    return made
+
+
+class Plugin(Gimp.PlugIn):
+    """What GIMP asks for: the procedure's name, its place in the menu and its arguments."""
+
+    def do_set_i18n(self, _name):
+        return False
+
+    def do_query_procedures(self):
+        return [PROCEDURE]
+
+    def do_create_procedure(self, name):
+        procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, run, None)
+        procedure.set_image_types("RGB*, GRAY*")
+        procedure.set_sensitivity_mask(
+            Gimp.ProcedureSensitivityMask.DRAWABLE | Gimp.ProcedureSensitivityMask.DRAWABLES
+        )
+        procedure.set_menu_label("Remove dust & _scratches…")
+        procedure.add_menu_path("<Image>/Filters/Enhance")
+        procedure.set_documentation(
+            "Finds dust, hairs and scratches on scanned film and repairs them",
+            "Finds dust, hairs and scratches on scanned film with a neural network and repairs them; "
+            "every other pixel stays as it is, to the bit.",
+            name,
+        )
+        procedure.set_attribution("The dust-scratch-removal authors", "The dust-scratch-removal authors", "2026")
+        both = GObject.ParamFlags.READWRITE
+        procedure.add_double_argument(
+            "sensitivity", "_Sensitivity", "How much is taken for damage: more finds more", 0.0, 1.0, 0.5, both)
+        procedure.add_choice_argument(
+            "polarity", "_Polarity", "Which defects: brighter or darker than what they cover",
+            choice(("auto", "Automatic"), ("bright", "Bright only"), ("dark", "Dark only"), ("both", "Bright and dark")),
+            "auto", both)
+        procedure.add_int_argument(
+            "min-size", "S_mallest size (px)", "Longer side of the smallest defect, in pixels; 0 is no limit",
+            0, 1_000_000, 0, both)
+        procedure.add_int_argument(
+            "max-size", "_Largest size (px)", "Longer side of the largest defect, in pixels; 0 is no limit",
+            0, 1_000_000, 0, both)
+        procedure.add_int_argument(
+            "grow", "_Grow (px)", "Pixels that the repair reaches beyond what was found", 0, 100, 1, both)
+        procedure.add_double_argument(
+            "feather", "S_often (px)", "Width of the repair's soft edge, in pixels", 0.0, 100.0, 1.0, both)
+        procedure.add_choice_argument(
+            "output", "_Output", "What becomes of the repairs",
+            choice(
+                (REPAIRS_MASK, "A layer of repairs, with a mask"),
+                (REPAIRS_ALPHA, "A layer of repairs, transparent elsewhere"),
+                (RESTORED, "A restored layer"),
+                (IN_PLACE, "In place"),
+                (SELECTION, "Only select the defects"),
+                (CHANNEL, "Only mark the defects, as a channel"),
+            ),
+            REPAIRS_MASK, both)
+        procedure.add_choice_argument(
+            "provider", "_Runs on", "Where the network runs",
+            choice(("auto", "Automatic"), ("cuda", "Graphics card (CUDA)"), ("cpu", "Processor")), "auto", both)
+        procedure.add_string_argument(
+            "model", "Mo_del", "1, 2 or 3 for a model that comes along, or the path of an ONNX file", "3", both)
+        return procedure
+
+
+if __name__ == "__main__":
+    Gimp.main(Plugin.__gtype__, sys.argv)

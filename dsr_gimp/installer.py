@@ -1,0 +1,146 @@
+"""Puts the plug-in into a profile folder and takes it out again."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from dsr_core.errors import DsrError
+from dsr_core.protocol import project_version
+from dsr_gimp.profiles import Profile
+
+NAME = "dust_scratch_removal"
+SOURCE = Path(__file__).parent / NAME / f"{NAME}.py"
+SHEBANG = "#!/usr/bin/env python3"
+# A name that only our own interpreter entry knows; GIMP takes it in place of what the search path would find.
+OWN_SHEBANG = "#!/usr/bin/env dust-scratch-removal-python"
+_PYTHONS = ("/usr/bin/python3", "/usr/local/bin/python3", "/opt/homebrew/bin/python3")
+_TRIAL = "import gi; gi.require_version('Gimp', '3.0'); from gi.repository import Gegl, Babl"
+
+
+def plugin_folder(profile: Profile) -> Path:
+    """Return the plug-in's own folder in a profile."""
+    return profile.path / "plug-ins" / NAME
+
+
+def interpreter_entry(profile: Profile) -> Path:
+    """Return the file that tells GIMP which Python to run the plug-in with, where that is needed."""
+    return profile.path / "interpreters" / f"{NAME}.interp"
+
+
+def can_run_plugins(python: str) -> bool:
+    """Say whether a Python can load GIMP's bindings."""
+    try:
+        trial = subprocess.run([python, "-c", _TRIAL], capture_output=True, timeout=60, check=False)
+    except OSError:
+        return False
+    return trial.returncode == 0
+
+
+def plugin_python(profile: Profile) -> str | None:
+    """Return the Python that GIMP has to be told of, ``None`` where the one it finds by itself will do.
+
+    On Windows, on a Mac and in a flatpak or snap GIMP brings its own Python and knows it.
+    """
+    if profile.kind != "native" or sys.platform in ("win32", "darwin"):
+        return None
+    found = shutil.which("python3")
+    if found and can_run_plugins(found):
+        return None
+    return next((python for python in _PYTHONS if Path(python).exists() and can_run_plugins(python)), None)
+
+
+def install(profile: Profile) -> list[str]:
+    """Install into a profile, or bring what is there up to date.
+
+    Returns
+    -------
+    list
+        What was done, one line each; none if everything was there already.
+
+    Raises
+    ------
+    DsrError
+        A file cannot be written.
+    """
+    folder, entry = plugin_folder(profile), interpreter_entry(profile)
+    python = plugin_python(profile)
+    text = SOURCE.read_text(encoding="utf-8")
+    if python:
+        text = text.replace(SHEBANG, OWN_SHEBANG, 1)
+    try:
+        made = _folders_made(folder)
+        for needed in (folder, *([entry.parent] if python else [])):
+            for path in (needed.parent, needed):
+                if not path.is_dir():
+                    path.mkdir()
+                    made.append(path.relative_to(profile.path).as_posix())
+        done = [_write(folder / SOURCE.name, text, executable=True)]
+        if python:
+            done.append(_write(entry, f"{OWN_SHEBANG.split()[1]}={python}\n"))
+        elif entry.exists():
+            entry.unlink()
+            done.append(f"removed {entry}")
+        settings = {"python": sys.executable, "version": project_version(), "folders_made": made}
+        done.append(_write(folder / "engine.json", json.dumps(settings, indent=2) + "\n"))
+    except OSError as error:
+        raise DsrError(f"{error.filename} cannot be written ({error.strerror}); check the folder's owner.") from error
+    return [line for line in done if line]
+
+
+def uninstall(profile: Profile) -> list[str]:
+    """Remove what `install` wrote, and nothing else; return what was done, one line each.
+
+    Raises
+    ------
+    DsrError
+        A file cannot be removed.
+    """
+    folder = plugin_folder(profile)
+    done = []
+    try:
+        made = _folders_made(folder)
+        for path in (folder / SOURCE.name, folder / "engine.json", interpreter_entry(profile)):
+            if path.exists():
+                path.unlink()
+                done.append(f"removed {path}")
+        if (folder / "__pycache__").is_dir():
+            shutil.rmtree(folder / "__pycache__")
+        for name in reversed(made):
+            path = profile.path / name
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+    except OSError as error:
+        raise DsrError(f"{error.filename} cannot be removed ({error.strerror}); check the folder's owner.") from error
+    return done
+
+
+def read_settings(folder: Path) -> dict[str, object]:
+    """Return what the installer wrote beside the plug-in; nothing if that is missing or damaged."""
+    try:
+        settings = json.loads((folder / "engine.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return settings if isinstance(settings, dict) else {}
+
+
+def _folders_made(folder: Path) -> list[str]:
+    made = read_settings(folder).get("folders_made")
+    return [str(name) for name in made] if isinstance(made, list) else []
+
+
+def _write(path: Path, text: str, *, executable: bool = False) -> str:
+    """Write a file, whole or not at all; return what was done, or nothing if it held that text already."""
+    mode = 0o755 if executable else 0o644
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        if os.name == "nt" or path.stat().st_mode & 0o777 == mode:
+            return ""
+        path.chmod(mode)
+        return f"made executable {path}"
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.chmod(mode)
+    partial.replace(path)
+    return f"wrote {path}"
