@@ -9,6 +9,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 
 from dsr_core import DsrError, Options, Prediction, Progress, Restoration, compose, fill, predict
+from dsr_core.detect import find_defects
 
 Position = tuple[int, ...]
 """Index of a frame along the axes before (H, W) of what is made; ``()`` for a plain picture."""
@@ -152,10 +153,10 @@ def collect_edits(drawn: Labels | None, result: Result, edits: dict[Position, Ed
 
 def settle(prediction: Prediction, options: Options, edit: Edit | None) -> Restoration:
     """Compose one frame from cached network output; the person's edit outranks what was found."""
-    found = compose(prediction, options)
     if edit is None:
-        return found
-    return compose(prediction, options, mask=np.where(edit.where, edit.damage, found.mask))
+        return compose(prediction, options)
+    found = find_defects(prediction.image, prediction.repaired, prediction.probability, options)
+    return compose(prediction, options, mask=np.where(edit.where, edit.damage, found))
 
 
 def work(

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+import numpy as np
 from magicgui.widgets import Container
 from napari.layers import Image, Labels, Layer
 from napari.qt.threading import create_worker
@@ -11,9 +12,10 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QTimer
 
 from dsr_core import DsrError, Options, Progress
-from dsr_napari.fields import OPTIONS, RUNS_ON, make_rows
+from dsr_napari.rows import OPTIONS, RUNS_ON, make_rows
 from dsr_napari.frames import Edit, Frames, Position, Result, collect_edits, lazy_stack, settle, work
 
+_FEW = np.iinfo(np.uint16).max  # up to here labels fit into 16 bits, which napari draws without a slow conversion
 _log = logging.getLogger(__name__)
 
 
@@ -27,71 +29,72 @@ class RemoveDust(Container):
     """
 
     def __init__(self, viewer: "napari.viewer.Viewer") -> None:  # noqa: F821 -- the very text that napari looks for
-        super().__init__(widgets=make_rows(viewer))
+        super().__init__(widgets=make_rows(viewer), labels=False)
+        self.fields: dict[str, Any] = {widget.name: widget for row in self for widget in row}
         self._viewer: Viewer = viewer
         self._frames: Frames | None = None  # what the result was made of, with which model and options
         self._source: dict[str, Any] = {}
-        self._options = Options()
+        self._options: Options | None = None
         self._result = Result()
         self._edits: dict[Position, Edit] = {}
         self._defects: Labels | None = None
         self._restored: Image | None = None
         self._worker: Any = None
-        self._job: tuple[Frames, dict[str, Any], Options] | None = None
+        self._job: tuple[Frames, dict[str, Any], Options, dict[Position, Edit]] | None = None
         self._note = ""
         self._stale: list[Position] = []
         self._timer = QTimer(self.native, interval=0, singleShot=True)
         self._timer.timeout.connect(self._recompose_next)
         for name in OPTIONS:
-            self._field(name).changed.connect(self._recompose)
-        self.layer.changed.connect(self._offer_frames)
-        self.buttons["find"].changed.connect(lambda: self._start(restore=False))
-        self.buttons["remove"].changed.connect(lambda: self._start(restore=True))
-        self.running["cancel"].changed.connect(self._cancel)
+            self.fields[name].changed.connect(self._recompose)
+        self.fields["layer"].changed.connect(self._offer_frames)
+        self.fields["find"].changed.connect(lambda: self._start(restore=False))
+        self.fields["remove"].changed.connect(lambda: self._start(restore=True))
+        self.fields["cancel"].changed.connect(self._cancel)
         self.native_parent_changed.connect(self._leave_if_closed)
         self.native.destroyed.connect(self._leave)
         viewer.layers.events.removed.connect(self._forget)
-        if viewer.layers.selection.active in self.layer.choices:
-            self.layer.value = viewer.layers.selection.active
+        if viewer.layers.selection.active in self.fields["layer"].choices:
+            self.fields["layer"].value = viewer.layers.selection.active
         self._offer_frames()
         self._set_running(False)
 
     # --- fields ---
 
-    def _field(self, name: str) -> Any:
-        return next(row[name] for row in (self, self.size, self.edge) if row.get_widget(name) is not None)
-
     def _chosen_options(self) -> Options:
-        return Options(**{name: self._field(name).value for name in OPTIONS})
+        return Options(**{name: self.fields[name].value for name in OPTIONS})
 
     def _offer_frames(self) -> None:
-        self.frames.visible = self.layer.value is not None and self.layer.value.ndim > 2  # noqa: PLR2004
+        layer = self.fields["layer"].value
+        self["frames row"].visible = layer is not None and layer.ndim > 2  # noqa: PLR2004 -- a picture has two axes
 
     def _set_running(self, running: bool) -> None:
-        self.buttons.enabled = not running
-        self.running.enabled = running
+        self.fields["find"].enabled = self.fields["remove"].enabled = not running
+        self.fields["progress"].enabled = self.fields["cancel"].enabled = running
 
     # --- one run ---
 
     def _start(self, *, restore: bool) -> None:
         try:
-            frames = Frames(self.layer.value, self._viewer.dims.point, every=self.frames.value == "all")
+            every = self.fields["frames"].value == "all"
+            frames = Frames(self.fields["layer"].value, self._viewer.dims.point, every=every)
             options = self._chosen_options()
         except DsrError as error:
             show_error(str(error))
             return
-        source = {"model": self.model.value, "provider": self.provider.value}
+        source = {"model": self.fields["model"].value, "provider": self.fields["provider"].value}
         same = frames.same_as(self._frames)
         cached = self._result.predictions if restore and same and source == self._source else {}
         self._edits = collect_edits(self._defects, self._result, self._edits)
-        self._job = (frames, source, options)
-        self.status.value = f"{'Removing' if restore else 'Finding'} dust and scratches in {frames.layer.name} …"
+        edits = self._edits if same else {}
+        self._job = (frames, source, options, edits)
+        self.fields["status"].value = f"{'Removing' if restore else 'Looking for'} dust and scratches …"
         self._set_running(True)
         self._worker = create_worker(
             work,
             frames,
-            dict(cached),
-            dict(self._edits) if same else {},
+            cached,
+            edits,
             options,
             restore=restore,
             **source,
@@ -109,23 +112,25 @@ class RemoveDust(Container):
     def _progressed(self, step: Progress) -> None:
         if self._worker is None:
             return
-        self._worker.pbar.total, self.running["progress"].max = step.total, step.total
-        self._worker.pbar.update(step.done - self._worker.pbar.n)
-        self.running["progress"].value = step.done
+        self.fields["progress"].max, self.fields["progress"].value = step.total, step.done
         if step.note and step.note != self._note:
             self._note = step.note
             show_info(step.note)
+        bar = self._worker.pbar
+        bar.total = step.total
+        bar.update(step.done - bar.n)  # last, because it lets other events in
 
     def _made(self, result: Result) -> None:
         if self._worker is None or self._job is None:
             return
-        frames, self._source, self._options = self._job
-        if frames.same_as(self._frames):  # what was painted while it ran counts, too
-            self._edits = collect_edits(self._defects, self._result, self._edits)
-        else:
-            self._edits, self._defects, self._restored = {}, None, None
+        frames, self._source, self._options, edits = self._job
+        if not frames.same_as(self._frames):
+            self._edits, self._defects, self._restored = edits, None, None
+        elif (late := collect_edits(self._defects, self._result, self._edits)) is not edits:
+            self._edits, self._options = late, None  # painted while it ran; shown again as soon as it has finished
         self._frames, self._result = frames, result
-        labels = frames.pile(list(result.labels.values()))
+        few = max(result.defects.values()) < _FEW
+        labels = frames.pile(list(result.labels.values())).astype(np.uint16 if few else np.int32, copy=False)
         self._defects = self._show(self._defects, labels, f"defects of {frames.layer.name}", "labels")
         if result.restored is not None:
             if self._restored is None:
@@ -147,28 +152,28 @@ class RemoveDust(Container):
     def _report(self) -> None:
         prediction = next(iter(self._result.predictions.values()))
         count = sum(self._result.defects.values())
-        self.status.value = (
+        self.fields["status"].value = (
             f"{count} defect{'' if count == 1 else 's'} · {prediction.model.name} ran on "
             f"{RUNS_ON.get(prediction.provider, prediction.provider)}"
         )
 
     def _aborted(self) -> None:
         if self._worker is not None:
-            self.status.value = "Cancelled; nothing was changed."
+            self.fields["status"].value = "Cancelled; nothing was changed."
 
     def _failed(self, error: Exception) -> None:
         if self._worker is None:
             return
         if not isinstance(error, DsrError):
             _log.error("unexpected error", exc_info=error)
-        self.status.value = "Stopped by an error."
+        self.fields["status"].value = "Stopped by an error."
         show_error(str(error) if isinstance(error, DsrError) else f"Dust removal failed: {error}")
 
     def _finished(self) -> None:
         if self._worker is None:
             return
         self._worker = self._job = None
-        self.running["progress"].value = 0
+        self.fields["progress"].value = 0
         self._set_running(False)
         self._recompose()
 
@@ -185,7 +190,7 @@ class RemoveDust(Container):
         try:
             options = self._chosen_options()
         except DsrError as error:
-            self.status.value = str(error)
+            self.fields["status"].value = str(error)
             return
         edits = collect_edits(self._defects, self._result, self._edits)
         if options == self._options and edits is self._edits:
@@ -203,6 +208,8 @@ class RemoveDust(Container):
         position = self._stale.pop(0)
         done = settle(self._result.predictions[position], self._options, self._edits.get(position))
         self._result.labels[position], self._result.defects[position] = done.labels, done.defects
+        if self._defects is not None and done.defects > np.iinfo(self._defects.data.dtype).max:
+            self._defects.data = self._defects.data.astype(np.int32)
         changes = [(self._defects, done.labels)]
         if not self._frames.lazy:
             changes.append((self._restored, done.image))

@@ -38,9 +38,7 @@ class Dock:
         self.dock, self.widget = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
 
     def click(self, button, *, wait=True):
-        button = {"Find": self.widget.buttons["find"], "Remove": self.widget.buttons["remove"],
-                  "Cancel": self.widget.running["cancel"]}[button]  # fmt: skip
-        self.qtbot.mouseClick(button.native, Qt.MouseButton.LeftButton)
+        self.qtbot.mouseClick(self.widget.fields[button].native, Qt.MouseButton.LeftButton)
         if wait:
             self.settled()
 

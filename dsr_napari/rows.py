@@ -1,0 +1,75 @@
+"""The rows of the dock, without behaviour."""
+
+from magicgui.widgets import (
+    ComboBox,
+    Container,
+    FloatSlider,
+    FloatSpinBox,
+    Label,
+    ProgressBar,
+    PushButton,
+    SpinBox,
+    Widget,
+)
+from napari.layers import Image
+from napari.viewer import Viewer
+from qtpy.QtWidgets import QSizePolicy
+
+from dsr_core import Options
+from dsr_core.models import list_models
+from dsr_core.options import POLARITIES
+
+OPTIONS = ("sensitivity", "polarity", "min_size", "max_size", "grow", "feather")
+"""Fields of :class:`dsr_core.Options`, and the widgets that bear their names."""
+
+RUNS_ON = {"cuda": "the graphics card", "cpu": "the processor"}
+
+_LABEL_WIDTH = 80
+_LARGEST = 100_000
+
+
+def make_rows(viewer: Viewer) -> list[Container]:
+    """Return the dock's rows, from top to bottom; every widget in them that a person uses has a name of its own."""
+    start = Options()
+    status = Label(name="status", value="Find shows the damage; paint or erase in it, then Remove.")
+    status.native.setWordWrap(True)
+    status.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+    return [
+        _row("image", ComboBox(name="layer", choices=lambda _: [x for x in viewer.layers if isinstance(x, Image)])),
+        _row("frames", ComboBox(name="frames", choices=[("the one that is shown", "shown"), ("all", "all")])),
+        _row("model", ComboBox(name="model", choices=_models())),
+        _row("sensitivity", FloatSlider(name="sensitivity", value=start.sensitivity, max=1, step=0.01)),
+        _row("polarity", ComboBox(name="polarity", value=start.polarity, choices=POLARITIES)),
+        _row(
+            "size",
+            SpinBox(name="min_size", value=start.min_size, max=_LARGEST, tooltip="Smaller defects stay."),
+            Label(value="to"),
+            SpinBox(name="max_size", value=start.max_size, max=_LARGEST, tooltip="Larger defects stay; 0: no limit."),
+            Label(value="px"),
+        ),
+        _row(
+            "grow",
+            SpinBox(name="grow", value=start.grow, max=100, tooltip="How far a repair reaches beyond what was found."),
+            Label(value="feather"),
+            FloatSpinBox(name="feather", value=start.feather, max=100, step=0.5, tooltip="Its soft edge, inside."),
+            Label(value="px"),
+        ),
+        _row("run on", ComboBox(name="provider", choices=[("auto", "auto"), *((v, k) for k, v in RUNS_ON.items())])),
+        _row("", PushButton(name="find", text="Find"), PushButton(name="remove", text="Remove")),
+        _row("", ProgressBar(name="progress", max=1), PushButton(name="cancel", text="Cancel")),
+        _row("", status),
+    ]
+
+
+def _models() -> list[tuple[str, str]]:
+    """Return the installed models, the best one first; where there is none, the sentence comes when it is asked for."""
+    return [(info.name, str(info.path)) for info in reversed(list_models())] or [("3", "3")]
+
+
+def _row(label: str, *widgets: Widget) -> Container:
+    row = Container(name=f"{label} row", widgets=widgets, layout="horizontal", labels=False)
+    if label:
+        row.insert(0, Label(value=label))
+        row[0].min_width = _LABEL_WIDTH
+    row.margins = (0, 0, 0, 0)
+    return row
