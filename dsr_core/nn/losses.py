@@ -162,6 +162,7 @@ class PerceptualLoss(nn.Module):
         self, restored: Tensor, target: Tensor, target_features: Sequence[Tensor] | None = None
     ) -> dict[str, Tensor]:
         """Return the weighted terms ``pixel``, ``content``, ``style``; arguments as for :meth:`forward`."""
+        target = target.detach()
         if target_features is None:
             target_features = self.target_features(target)
         return perceptual_terms(

@@ -1,9 +1,12 @@
 """The U-Net that repairs film damage: three residual channels and one damage logit."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+
+from dsr_core.errors import DsrError
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,10 @@ class UNetConfig:
     encoder_blocks, decoder_blocks
         Residual blocks at each level (``decoder_blocks`` has one entry less: the bottleneck has no decoder).
     unshuffle
-        Pixels are folded into channels by this factor before the first convolution (plain encoder only).
+        Pixels are folded into channels by this factor before the first convolution.
+
+    Notes ----- The dimensions of resnet34 are given: ``widths=(64, 64, 128, 256, 512)``, ``unshuffle=2``;
+    ``encoder_blocks`` is not used, ``decoder_blocks`` has four entries.
     """
 
     encoder: str = "plain"
@@ -37,8 +43,9 @@ class UNetConfig:
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions beside an identity: ``(N, C, H, W) -> (N, C, H, W)``.
 
-    No normalisation layer: what one tile holds must not change the brightness of another. The second convolution
-    starts at zero, so that every block starts as the identity (Zhang, Dauphin, Ma, *Fixup Initialization*, 2019).
+    No normalisation layer: what one tile holds must not change the brightness of another. The second
+    convolution starts at zero, so that every block starts as the identity (Zhang, Dauphin, Ma, *Fixup
+    Initialization*, 2019).
     """
 
     def __init__(self, channels: int) -> None:
@@ -55,8 +62,9 @@ class ResidualBlock(nn.Module):
 class Upsample(nn.Module):
     """Sub-pixel upsampling: ``(N, Cin, H, W) -> (N, Cout, fH, fW)``.
 
-    The convolution is initialised so that the ``factor**2`` sub-pixels start equal, which keeps the checkerboard
-    out of the first results (ICNR: Aitken et al., *Checkerboard artifact free sub-pixel convolution*, 2017).
+    The convolution is initialised so that the ``factor**2`` sub-pixels start equal, which keeps the
+    checkerboard out of the first results (ICNR: Aitken et al., *Checkerboard artifact free sub-pixel
+    convolution*, 2017).
     """
 
     def __init__(self, channels_in: int, channels_out: int, factor: int = 2, kernel_size: int = 1) -> None:
@@ -81,11 +89,9 @@ class PlainEncoder(nn.Module):
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         widths = config.widths
-        self.unshuffle = nn.PixelUnshuffle(config.unshuffle)
+        self.unshuffle: nn.Module = nn.PixelUnshuffle(config.unshuffle)
         stems = [nn.Conv2d(3 * config.unshuffle**2, widths[0], 3, padding=1)]
-        stems += [
-            nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in zip(widths, widths[1:], strict=False)
-        ]
+        stems += [nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairwise(widths)]
         self.stems = nn.ModuleList(stems)
         self.blocks = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(width) for _ in range(count)))
@@ -102,6 +108,17 @@ class PlainEncoder(nn.Module):
         return features
 
 
+def _encoder(config: UNetConfig) -> nn.Module:
+    """Return the encoder that the configuration names."""
+    if config.encoder == "plain":
+        return PlainEncoder(config)
+    if config.encoder == "resnet34":
+        from dsr_core.nn.resnet import ResNet34Encoder  # noqa: PLC0415 - torchvision, for this encoder only
+
+        return ResNet34Encoder(config.widths)
+    raise DsrError(f"There is no encoder '{config.encoder}'; choose plain or resnet34.")
+
+
 class UNet(nn.Module):
     """Encoder-decoder with skip connections.
 
@@ -110,18 +127,17 @@ class UNet(nn.Module):
     config
         Dimensions.
 
-    Notes
-    -----
-    Input ``(N, 3, H, W)`` float RGB in [0, 1], ``H`` and ``W`` multiples of ``config.multiple_of``. Output: the
-    residual ``(N, 3, H, W)`` to be added to the input, and the damage logit ``(N, 1, H, W)``.
+    Notes ----- Input ``(N, 3, H, W)`` float RGB in [0, 1], ``H`` and ``W`` multiples of
+    ``config.multiple_of``. Output: the residual ``(N, 3, H, W)`` to be added to the input, and the damage
+    logit ``(N, 1, H, W)``.
     """
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = PlainEncoder(config)
+        self.encoder = _encoder(config)
         widths = config.widths
-        pairs = list(zip(widths, widths[1:], strict=False))[::-1]
+        pairs = list(pairwise(widths))[::-1]
         self.ups = nn.ModuleList(Upsample(coarse, fine) for fine, coarse in pairs)
         self.blocks = nn.ModuleList(
             nn.Sequential(*(ResidualBlock(fine) for _ in range(count)))
@@ -131,7 +147,7 @@ class UNet(nn.Module):
         # The filter starts as "nothing is damaged": no residual, and a rare-event prior on the logit.
         with torch.no_grad():
             self.head.conv.weight.mul_(0.1)
-            assert self.head.conv.bias is not None
+            assert self.head.conv.bias is not None  # noqa: S101 - tells the type checker
             self.head.conv.bias[-(config.unshuffle**2) :] = -4.0
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,5 @@
 """Features of VGG16 with batch norm, the yardstick of the perceptual losses."""
 
-import pickle
 from pathlib import Path
 from typing import cast
 
@@ -11,27 +10,19 @@ from torchvision.models import VGG16_BN_Weights
 from torchvision.models.vgg import cfgs, make_layers
 
 from dsr_core.errors import DsrError
+from dsr_core.nn.probe import pink_noise
+from dsr_core.nn.weights import UNREADABLE, imagenet_weights, read_weights
 
 LAYERS = (5, 12, 22, 32, 42)
 """The ReLUs before each max-pool, as numbered in torchvision's ``vgg16_bn().features``."""
+
+URL = VGG16_BN_Weights.IMAGENET1K_V1.url
 
 RANDOM_SPREAD = 0.1
 """Standard deviation of random features before the ReLU.
 
 A content distance grows with it and a style distance with its square; here the two weigh about the same.
 """
-
-UNREADABLE = (
-    OSError,
-    EOFError,
-    RuntimeError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    pickle.PickleError,
-)
-"""What torch may raise on a file that is damaged or holds something else."""
 
 
 class VGGFeatures(nn.Module):
@@ -56,11 +47,12 @@ class VGGFeatures(nn.Module):
 
     def __init__(self, weights: str | Path = "imagenet") -> None:
         super().__init__()
-        layers = vgg16_bn_features()
+        with torch.random.fork_rng(devices=[]):  # the layers' own initialisation is not wanted, nor its draws
+            layers = vgg16_bn_features()
         if str(weights).startswith("random:"):
             _randomise(layers, str(weights))
         else:
-            _load(layers, _imagenet() if weights == "imagenet" else Path(weights))
+            _load(layers, imagenet_weights(URL) if weights == "imagenet" else Path(weights))
         self.weights = str(weights)
         self.stages = _stages(layers.eval())
         self.requires_grad_(requires_grad=False)
@@ -92,21 +84,6 @@ def vgg16_bn_features() -> nn.Sequential:
     return layers
 
 
-def pink_noise(count: int, size: int, generator: torch.Generator) -> Tensor:
-    """Return colour images ``(count, 3, size, size)`` in [0, 1] with the statistics that photographs share.
-
-    Amplitude falls as 1/frequency (Field, *Relations between the statistics of natural images and the
-    response properties of cortical cells*, 1987); mostly brightness, with a quarter as much colour.
-    """
-    frequency = torch.hypot(torch.fft.fftfreq(size)[:, None], torch.fft.rfftfreq(size)[None, :])
-    frequency[0, 0] = torch.inf
-    white = torch.fft.rfft2(torch.randn(count, 4, size, size, generator=generator))
-    noise = torch.fft.irfft2(white / frequency, s=(size, size))
-    noise = noise / noise.std(dim=(2, 3), keepdim=True)
-    image: Tensor = 0.5 + 0.2 * (noise[:, :1] + 0.25 * noise[:, 1:])
-    return image.clamp(0, 1)
-
-
 def _normalise(image: Tensor) -> Tensor:
     """Shift and scale RGB in [0, 1] to the mean and spread that ImageNet's networks were trained with."""
     mean, std = image.new_tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]).view(2, 1, 3, 1, 1)
@@ -130,30 +107,12 @@ def _randomise(layers: nn.Sequential, name: str) -> None:
         layers.train()(_normalise(pink_noise(8, 128, generator)))
 
 
-def _imagenet() -> Path:
-    """Path of torchvision's weights, downloaded once into its cache."""
-    url = VGG16_BN_Weights.IMAGENET1K_V1.url
-    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            torch.hub.download_url_to_file(url, str(path), hash_prefix="6c64b313", progress=False)
-        except (OSError, RuntimeError) as error:
-            raise DsrError(
-                f"The VGG16 weights could not be downloaded ({error}); put {url} at '{path}', "
-                "name a weights file of your own, or ask for 'random:0'."
-            ) from error
-    return path
-
-
 def _load(layers: nn.Sequential, path: Path) -> None:
     """Fill the layers from a file that holds a ``vgg16_bn`` state dict or its ``features`` part."""
-    if not path.is_file():
-        raise DsrError(f"There is no file '{path}'; put the state dict of torchvision's vgg16_bn there.")
+    state = read_weights(path)
+    prefix = "features."
+    features = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        prefix = "features."
-        features = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
         layers.load_state_dict(features or state)
     except UNREADABLE as error:
         raise DsrError(f"'{path}' does not hold the weights of torchvision's vgg16_bn.") from error

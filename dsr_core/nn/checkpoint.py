@@ -1,0 +1,75 @@
+"""Checkpoints: a U-Net's configuration, weights and history in one file."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dsr_core.errors import DsrError
+from dsr_core.nn.unet import UNet, UNetConfig
+from dsr_core.nn.weights import UNREADABLE, read_weights
+
+FORMAT = "dsr-unet-1"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the same folder, moved to ``path`` if all went well and removed otherwise."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)  # can be read only by setting it
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_checkpoint(path: str | Path, model: UNet, info: Mapping[str, str | int]) -> None:
+    """Write a checkpoint, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        File to write; one that exists is replaced.
+    model
+        Its weights are stored as float32.
+    info
+        What the exported model will say about itself: name, version, loss, training_data, steps, licence,
+        hardware.
+    """
+    weights = {key: value.detach().cpu().float() for key, value in model.state_dict().items()}
+    content = {"format": FORMAT, "config": asdict(model.config), "state_dict": weights, "info": dict(info)}
+    with replacing(Path(path)) as temporary:
+        torch.save(content, temporary)
+
+
+def load_checkpoint(path: str | Path) -> tuple[UNet, dict[str, str]]:
+    """Return the U-Net of a checkpoint, in eval mode on the CPU, and what is said about it.
+
+    Raises
+    ------
+    DsrError
+        The file is missing, truncated, not a checkpoint, or of a later format.
+    """
+    content = read_weights(path)
+    if content.get("format") != FORMAT:
+        raise DsrError(
+            f"'{path}' is not a checkpoint of format {FORMAT}; train one with `python -m training.fit`."
+        )
+    try:
+        config: dict[str, Any] = dict(content["config"])
+        model = UNet(UNetConfig(**config))
+        model.load_state_dict(content["state_dict"])
+        info = {str(key): str(value) for key, value in content["info"].items()}
+    except UNREADABLE as error:
+        raise DsrError(f"The parts of checkpoint '{path}' do not fit together; train it again.") from error
+    return model.eval(), info

@@ -1,0 +1,27 @@
+"""The two expensive things these tests share."""
+
+import pytest
+import torch
+from small_model import SMALL
+
+from dsr_core.nn.unet import UNet
+from dsr_core.nn.vgg import VGGFeatures
+
+
+@pytest.fixture(scope="session")
+def features():
+    return VGGFeatures("random:0")
+
+
+@pytest.fixture(scope="session")
+def model():
+    """A small U-Net that changes the image and calls some of it damage, as a trained one would."""
+    torch.manual_seed(0)
+    net = UNet(SMALL).eval()
+    with torch.no_grad():
+        net.head.conv.weight.mul_(10)
+        net.head.conv.bias.zero_()
+        for name, weight in net.named_parameters():
+            if name.endswith("conv2.weight"):
+                torch.nn.init.kaiming_normal_(weight)
+    return net

@@ -1,0 +1,82 @@
+"""Checkpoints: what is saved comes back, anything else is refused in one sentence."""
+
+import pickle
+
+import pytest
+import torch
+from small_model import INFO
+
+from dsr_core.errors import DsrError
+from dsr_core.nn.checkpoint import FORMAT, load_checkpoint, save_checkpoint
+
+
+def test_round_trip_keeps_config_weights_and_info(model, tmp_path):
+    save_checkpoint(tmp_path / "a.pt", model, INFO)
+    again, info = load_checkpoint(tmp_path / "a.pt")
+    image = torch.rand(1, 3, 16, 24)
+    assert again.config == model.config
+    assert info == {key: str(value) for key, value in INFO.items()}
+    assert not again.training
+    with torch.no_grad():
+        for ours, theirs in zip(again(image), model(image), strict=True):
+            assert torch.equal(ours, theirs)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
+
+
+def test_a_failed_save_leaves_the_old_file_and_nothing_else(model, tmp_path):
+    save_checkpoint(tmp_path / "a.pt", model, INFO)
+    before = (tmp_path / "a.pt").read_bytes()
+    with pytest.raises((pickle.PicklingError, AttributeError, TypeError)):
+        save_checkpoint(tmp_path / "a.pt", model, {"name": (lambda: None)})
+    assert (tmp_path / "a.pt").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
+
+
+class Mischief:
+    def __reduce__(self):
+        return (print, ("this must never run",))
+
+
+def truncated(path, model):
+    save_checkpoint(path, model, INFO)
+    path.write_bytes(path.read_bytes()[:-2000])
+
+
+def without_a_weight(path, model):
+    state = model.state_dict()
+    state.pop("head.conv.bias")
+    config = {"widths": model.config.widths}
+    torch.save({"format": FORMAT, "config": config, "state_dict": state, "info": INFO}, path)
+
+
+BAD = {
+    "missing": (lambda _path, _model: None, "There is no file"),
+    "empty": (lambda path, _model: path.write_bytes(b""), "damaged"),
+    "text": (lambda path, _model: path.write_text("not a checkpoint\n" * 100), "damaged"),
+    "truncated": (truncated, "damaged"),
+    "code": (lambda path, _model: torch.save({"format": Mischief()}, path), "damaged"),
+    "bare tensor": (lambda path, _model: torch.save(torch.zeros(3), path), "Tensor"),
+    "bare weights": (lambda path, model: torch.save(model.state_dict(), path), FORMAT),
+    "later format": (lambda path, _model: torch.save({"format": "dsr-unet-9"}, path), FORMAT),
+    "no weights": (
+        lambda path, _model: torch.save({"format": FORMAT, "config": {}, "info": {}}, path),
+        "together",
+    ),
+    "unknown dimension": (
+        lambda path, _model: torch.save({"format": FORMAT, "config": {"x": 1}}, path),
+        "together",
+    ),
+    "a weight missing": (without_a_weight, "together"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_anything_else_is_refused_in_one_sentence(case, model, tmp_path, capsys):
+    write, words = BAD[case]
+    path = tmp_path / "bad.pt"
+    write(path, model)
+    with pytest.raises(DsrError, match=words) as caught:
+        load_checkpoint(path)
+    assert "\n" not in str(caught.value)
+    assert "bad.pt" in str(caught.value)
+    assert "must never run" not in capsys.readouterr().out

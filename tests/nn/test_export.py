@@ -1,0 +1,134 @@
+"""Export: the model that onnxruntime runs is the one that was trained, and says so."""
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import torch
+from small_model import INFO
+
+from dsr_core.errors import DsrError
+from dsr_core.models import find_model
+from dsr_core.nn import export
+from dsr_core.nn.checkpoint import save_checkpoint
+from dsr_core.nn.export import TOLERANCE, Face, export_onnx, measure_margin
+from dsr_core.nn.probe import damaged_images
+from dsr_core.nn.resnet import WIDTHS
+from dsr_core.nn.unet import UNet, UNetConfig
+
+
+@pytest.fixture
+def checkpoint(model, tmp_path):
+    save_checkpoint(tmp_path / "model.pt", model, INFO)
+    return tmp_path / "model.pt"
+
+
+@pytest.fixture(scope="module")
+def exported(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exported")
+    save_checkpoint(folder / "model.pt", model, INFO)
+    return export_onnx(folder / "model.pt", folder / "model.onnx")
+
+
+def test_the_face_equals_the_formula(model):
+    image = damaged_images(1, 32)
+    with torch.no_grad():
+        residual, logit = model(image)
+        repaired, damage = Face(model)(image)
+    torch.testing.assert_close(
+        repaired, (image + residual).clamp(0, 1)
+    )  # the merged convolution rounds otherwise
+    torch.testing.assert_close(damage, torch.sigmoid(logit))
+    assert damage.std() > 0.01  # the fixture does something
+
+
+def test_onnxruntime_gives_what_pytorch_gives_at_sizes_never_traced(exported, model):
+    session = ort.InferenceSession(exported.path, providers=["CPUExecutionProvider"])
+    for shape in ((1, 8, 8), (3, 24, 40), (1, 104, 16)):
+        image = damaged_images(shape[0], 104)[:, :, : shape[1], : shape[2]].contiguous()
+        with torch.no_grad():
+            expected = Face(model)(image)
+        found = session.run(["repaired", "damage"], {"image": image.numpy()})
+        for ours, theirs in zip(found, expected, strict=True):
+            assert ours.dtype == np.float32
+            assert np.abs(ours - theirs.numpy()).max() <= TOLERANCE
+
+
+def test_what_the_file_says_about_itself(exported):
+    assert exported == find_model(exported.path)
+    assert (exported.name, exported.version, exported.loss) == ("test", "1", "3")
+    assert exported.multiple_of == 8
+    assert exported.metadata["steps"] == "7"
+    assert exported.metadata.keys() >= {"training_data", "licence", "project_version", "margin_tolerance"}
+    model = onnx.load(exported.path)
+    assert [(o.domain, o.version) for o in model.opset_import] == [("", export.OPSET)]
+    dims = [d.dim_param or d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
+    assert dims == ["n", 3, "height", "width"]
+
+
+def test_the_graph_is_plain(exported):
+    """Half-precision kernels, no shape arithmetic."""
+    graph = onnx.load(exported.path).graph
+    assert {node.op_type for node in graph.node} <= {
+        "Cast", "Sub", "Conv", "Relu", "Add", "DepthToSpace", "Slice", "Clip", "Sigmoid"
+    }  # fmt: skip
+    kernels = [tensor for tensor in graph.initializer if len(tensor.dims) == 4]
+    assert len(kernels) == sum(node.op_type == "Conv" for node in graph.node)
+    assert all(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in kernels)
+
+
+def test_resnet34_exports_too(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    net = UNet(UNetConfig("resnet34", WIDTHS, (), (0, 0, 0, 0)))
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):  # untrained, its 33 layers would amplify any rounding
+            torch.nn.init.constant_(module.weight, 0.3)
+    save_checkpoint(tmp_path / "r.pt", net, INFO)
+    monkeypatch.setattr(export, "measure_margin", lambda *_: 256)  # which takes its time
+    assert export_onnx(tmp_path / "r.pt", tmp_path / "r.onnx").multiple_of == 32
+
+
+class Blur(torch.nn.Module):
+    """Reaches exactly ``radius`` pixels."""
+
+    def __init__(self, radius):
+        super().__init__()
+        self.pool = torch.nn.AvgPool2d(2 * radius + 1, 1, radius, count_include_pad=False)
+
+    def forward(self, image):
+        return self.pool(image), image[:, :1] * 0
+
+
+@pytest.mark.parametrize(("radius", "multiple_of", "margin"), [(0, 2, 0), (5, 1, 5), (5, 4, 8)])
+def test_margin_is_how_far_a_model_looks_rounded_up_to_its_grid(radius, multiple_of, margin):
+    assert measure_margin(Blur(radius), multiple_of, size=64) == margin
+
+
+def test_margin_is_that_of_the_worse_output_and_side():
+    class Shift(torch.nn.Module):
+        def forward(self, image):
+            return image, torch.nn.functional.pad(image, (0, 0, 0, 9))[:, :1, 9:]  # looks 9 rows down
+
+    assert measure_margin(Shift(), 1, size=64) == 9
+
+
+def test_a_model_that_onnxruntime_computes_otherwise_is_not_written(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "TOLERANCE", -1.0)
+    monkeypatch.setattr(export, "measure_margin", lambda *_: 8)
+    with pytest.raises(DsrError, match="nothing was written"):
+        export_onnx(checkpoint, tmp_path / "out.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["model.pt"]
+
+
+def test_outputs_that_cannot_be(checkpoint, tmp_path):
+    (tmp_path / "there.onnx").write_bytes(b"mine")
+    for name, words in (("there.onnx", "exists"), ("model.pth", ".onnx"), ("no/folder.onnx", "no folder")):
+        with pytest.raises(DsrError, match=words):
+            export_onnx(checkpoint, tmp_path / name)
+    assert (tmp_path / "there.onnx").read_bytes() == b"mine"
+
+
+def test_a_checkpoint_that_does_not_say_what_it_is(model, tmp_path):
+    save_checkpoint(tmp_path / "m.pt", model, {"name": "test"})
+    with pytest.raises(DsrError, match="version, loss, training_data, steps, licence"):
+        export_onnx(tmp_path / "m.pt", tmp_path / "m.onnx")
