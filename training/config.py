@@ -1,0 +1,147 @@
+"""One file is one training: the dataclasses behind ``training/configs/*.yaml``."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dsr_core.errors import DsrError
+from dsr_core.nn.losses import VARIANTS
+from dsr_core.nn.unet import UNetConfig
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of training.
+
+    Parameters
+    ----------
+    name
+        Shown in the progress bar and the curves.
+    steps
+        Optimiser steps.
+    task
+        ``"repair"``: remove simulated damage. ``"prior"``: recolour and sharpen degraded clean photographs.
+    crop, batch
+        Side of the crops in pixels (a multiple of 16) and their number a step and device.
+    learning_rate
+        Peak of the stage's one-cycle schedule: linear warm-up over 5 %, then cosine to a fiftieth.
+    freeze_encoder
+        Train the decoder only.
+    perceptual
+        Weight of the perceptual loss; at 0, VGG is not even loaded.
+    """
+
+    name: str
+    steps: int
+    task: str = "repair"
+    crop: int = 128
+    batch: int = 16
+    learning_rate: float = 1e-3
+    freeze_encoder: bool = False
+    perceptual: float = 0.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole training.
+
+    Parameters
+    ----------
+    name
+        Of the run; its files go to ``runs/NAME`` unless told otherwise.
+    version
+        Of the model, written into its metadata.
+    loss
+        Variant of the perceptual loss: 1, 2 or 3.
+    stages
+        Run one after the other.
+    network
+        Fields of ``UNetConfig``.
+    initial
+        Checkpoint whose weights the training starts from.
+    vgg
+        Weights of the perceptual features, as ``VGGFeatures`` takes them.
+    photos, damage_data
+        Folders of clean photographs and of damage (None: procedural damage only).
+    frames, validation_frames
+        Numbers of the real frames for training and for validation.
+    validation_photos
+        Folder of photographs for validation.
+    conditions
+        Changes to ``training.damage.Conditions``.
+    seed
+        Fixes the network's start, the plates and every batch.
+    ema
+        Decay of the moving average of the weights, which is what is exported.
+    weight_decay, gradient_clip
+        Of AdamW, and the largest gradient norm.
+    validate_every, checkpoint_every
+        In steps.
+    training_data, licence
+        For the model's metadata.
+    """
+
+    name: str
+    loss: int
+    stages: tuple[Stage, ...]
+    photos: Path
+    validation_photos: Path
+    version: str = "1"
+    network: UNetConfig = field(default_factory=UNetConfig)
+    initial: Path | None = None
+    vgg: str = "imagenet"
+    damage_data: Path | None = None
+    frames: tuple[str, ...] = ("01", "03", "04", "05", "07")
+    validation_frames: tuple[str, ...] = ("08", "10")
+    conditions: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    ema: float = 0.999
+    weight_decay: float = 1e-4
+    gradient_clip: float = 1.0
+    validate_every: int = 500
+    checkpoint_every: int = 200
+    training_data: str = ""
+    licence: str = "MIT"
+
+    @property
+    def steps(self) -> int:
+        """Length of the whole training in optimiser steps."""
+        return sum(stage.steps for stage in self.stages)
+
+    def stage_at(self, step: int) -> tuple[Stage, float]:
+        """Return the stage of a step, and how much of it lies behind, from 0 to 1."""
+        for stage in self.stages:
+            if step < stage.steps:
+                return stage, step / stage.steps
+            step -= stage.steps
+        return self.stages[-1], 1.0
+
+
+def load_config(path: Path) -> Config:
+    """Read a YAML file; relative paths in it are relative to the working directory.
+
+    Raises
+    ------
+    DsrError
+        If the file cannot be read, or a field is unknown, missing or wrong.
+    """
+    try:
+        values = yaml.safe_load(path.read_text())
+        values["stages"] = tuple(Stage(**stage) for stage in values["stages"])
+        if "network" in values:
+            lists = {key: tuple(v) if isinstance(v, list) else v for key, v in values["network"].items()}
+            values["network"] = UNetConfig(**lists)
+        for key in ("photos", "validation_photos", "damage_data", "initial"):
+            if values.get(key) is not None:
+                values[key] = Path(values[key])
+        for key in ("frames", "validation_frames"):
+            if key in values:
+                values[key] = tuple(values[key])
+        config = Config(**values)
+    except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
+        raise DsrError(f"{path} is not a training configuration: {error}.") from error
+    if config.loss not in VARIANTS:
+        raise DsrError(f"{path}: loss is {config.loss}, not one of 1, 2, 3.")
+    return config

@@ -1,0 +1,139 @@
+"""Train a model: ``python -m training.fit --config training/configs/model-3.yaml``.
+
+A run can be killed at any time: started again with the same command, it goes on from its last checkpoint, and with
+the batches it would have seen.
+"""
+
+import argparse
+import logging
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, Timer, TQDMProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from dsr_core.errors import DsrError
+from dsr_core.nn.checkpoint import load_checkpoint
+from training.config import Config, load_config
+from training.module import Restorer
+
+log = logging.getLogger("training.fit")
+
+
+class Throughput(Callback):
+    """Log how many megapixels a second the training takes in."""
+
+    def __init__(self, every: int = 50) -> None:
+        self.every = every
+        self.pixels = 0
+        self.started = 0.0
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: int, index: int) -> None:
+        """Start the clock at the first step, which pays for warming up, so leave that one out."""
+        del trainer, module, batch
+        if index == 1:
+            self.started, self.pixels = perf_counter(), 0
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: int, index: int
+    ) -> None:
+        """Count the step's pixels, on all devices."""
+        del outputs
+        assert isinstance(module, Restorer)
+        stage, _ = module.config.stage_at(int(batch))
+        self.pixels += stage.batch * stage.crop**2 * trainer.world_size
+        if index and index % self.every == 0:
+            rate = self.pixels / 1e6 / (perf_counter() - self.started)
+            module.log("train/megapixels_per_second", rate, prog_bar=True)
+            self.started, self.pixels = perf_counter(), 0
+
+
+def fit(config: Config, folder: Path, *, max_time: timedelta | None = None, **trainer_options: Any) -> Path:
+    """Train until the stages or the time end; return the path of the model written.
+
+    Parameters
+    ----------
+    config
+        What to train.
+    folder
+        Where curves, checkpoints (``last.ckpt``) and the model (``model.pt``) go; a ``last.ckpt`` there is resumed.
+    max_time
+        When to stop; the next call goes on.
+    **trainer_options
+        Passed to ``lightning.pytorch.Trainer``.
+    """
+    module = Restorer(config)
+    if config.initial is not None:
+        module.net.load_state_dict(load_checkpoint(config.initial)[0].state_dict())
+    last = folder / "last.ckpt"
+    options: dict[str, Any] = {
+        "accelerator": "auto",
+        "devices": "auto",
+        "precision": "bf16-mixed",
+        "gradient_clip_val": config.gradient_clip,
+        "log_every_n_steps": 20,
+        "val_check_interval": config.validate_every,
+        "num_sanity_val_steps": 0,
+    } | trainer_options
+    if torch.cuda.device_count() > 1:
+        options["strategy"] = "ddp_find_unused_parameters_true"  # a frozen encoder has no gradients
+    trainer = pl.Trainer(
+        max_steps=config.steps,
+        max_epochs=1,
+        logger=TensorBoardLogger(folder, name=None, version="curves"),
+        callbacks=[
+            ModelCheckpoint(folder, filename="last", every_n_train_steps=config.checkpoint_every,
+                            save_on_train_epoch_end=False, enable_version_counter=False),
+            TQDMProgressBar(refresh_rate=20),
+            Throughput(),
+            *([Timer(max_time)] if max_time else []),
+        ],
+        **options,
+    )  # fmt: skip
+    trainer.fit(module, ckpt_path=last if last.exists() else None)
+    trainer.save_checkpoint(last)
+    model = folder / "model.pt"
+    if trainer.is_global_zero:
+        device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.machine() + " CPU"
+        module.save_model(model, f"{trainer.world_size} x {device}")
+    return model
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m training.fit", description="Train a dust and scratch removal model.")
+    parser.add_argument("--config", type=Path, required=True, help="a YAML file such as training/configs/model-3.yaml")
+    parser.add_argument("--output-dir", type=Path, help="default: runs/NAME; a run found there is resumed")
+    parser.add_argument("--max-time", help="stop after this time, DD:HH:MM:SS; start again to go on")
+    parser.add_argument("--initial", type=Path, help="start from the weights of this checkpoint")
+    parser.add_argument("--devices", default="auto", help="number of devices (default: all)")
+    parser.add_argument("--nodes", type=int, default=1, help="number of machines")
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        config = load_config(args.config)
+        if args.initial:
+            config = replace(config, initial=args.initial)
+        limit = None
+        if args.max_time:
+            days, hours, minutes, seconds = map(int, args.max_time.split(":"))
+            limit = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        folder = args.output_dir or Path("runs") / config.name
+        model = fit(config, folder, max_time=limit, devices=args.devices, num_nodes=args.nodes)
+    except DsrError as error:
+        log.error("%s", error)  # noqa: TRY400 - a sentence for the user, no traceback
+        return 1
+    log.info("%s", model)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,244 @@
+"""The training step: what the network is shown, what it is told, and what is watched meanwhile."""
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+
+from dsr_core.nn.checkpoint import save_checkpoint
+from dsr_core.nn.losses import PerceptualLoss
+from dsr_core.nn.unet import UNet
+from dsr_core.nn.vgg import VGGFeatures
+from training.config import Config
+from training.damage import VISIBLE, FilmDamage, Triplet
+from training.photos import Photos, list_photos
+
+RING = 3  # pixels around the damage in which the repair must also be right: the filter grows and feathers its mask
+
+
+def repair_terms(image: Tensor, residual: Tensor, logit: Tensor, truth: Triplet) -> dict[str, Tensor]:
+    """Return the weighted terms of the damage-removal loss.
+
+    Parameters
+    ----------
+    image
+        The damaged image ``(N, 3, H, W)``.
+    residual, logit
+        The network's outputs.
+    truth
+        What the simulator returned.
+    """
+    target, mask = truth.clean, truth.mask.float()
+    near = F.max_pool2d(mask, 2 * RING + 1, 1, RING)
+    error = (image + residual - target).abs().mean(1, keepdim=True)
+    probability = torch.sigmoid(logit)
+    composite = (image + residual * probability - target).abs().mean()
+    # what is altered but hidden in the grain is neither damage nor a false alarm
+    judged = mask + (truth.alteration < 0.25 * VISIBLE)
+    pixels = image.shape[0] * image.shape[2] * image.shape[3]
+    entropy = F.binary_cross_entropy_with_logits(logit, mask, reduction="none") * judged
+    overlap = (probability * mask).sum()
+    dice = 1 - (2 * overlap + 50) / ((probability * judged).sum() + mask.sum() + 50)
+    return {
+        "inside": (error * near).sum() / (near.sum() + 0.002 * pixels),
+        "composite": 20 * composite,
+        "mask": 6 * entropy.sum() / pixels,
+        "dice": 0.3 * dice,
+    }
+
+
+def degrade(photos: Tensor, rng: torch.Generator) -> Tensor:
+    """Take colour and sharpness from clean photographs, for the prior stage: a grey image at 1/2 to 1/4 size."""
+    grey = photos.mean(1, keepdim=True).expand_as(photos)
+    coloured = torch.rand(len(photos), 1, 1, 1, generator=rng, device=photos.device) < 0.4
+    image = torch.where(coloured, photos, grey)
+    factor = int(torch.randint(1, 5, (1,), generator=rng, device=photos.device))
+    small = F.avg_pool2d(image, factor)
+    return F.interpolate(small, size=photos.shape[-2:], mode="bilinear", align_corners=False)
+
+
+class Steps(torch.utils.data.IterableDataset[int]):
+    """Feed only step numbers: the batches are made from them on the training device."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self.range = range(first, last)
+
+    def __iter__(self) -> Any:
+        return iter(self.range)
+
+
+class Restorer(pl.LightningModule):
+    """The U-Net in training.
+
+    Every random number of step ``k`` comes from a generator seeded with ``(seed, k, rank)``: a run that was killed
+    and resumed sees the batches it would have seen.
+
+    Parameters
+    ----------
+    config
+        The whole training.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.config = config
+        torch.manual_seed(config.seed)
+        self.net = UNet(config.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.ema = AveragedModel(self.net, multi_avg_fn=self._average)
+        self.perceptual: PerceptualLoss | None = None
+        if any(stage.perceptual for stage in config.stages):
+            self.perceptual = PerceptualLoss(config.loss, VGGFeatures(config.vgg))
+
+    @torch.no_grad()
+    def _average(self, averages: Any, weights: Any, count: Tensor | int) -> None:
+        decay = min(self.config.ema, (1 + int(count)) / (10 + int(count)))  # the first weights are soon forgotten
+        torch._foreach_lerp_(averages, weights, 1 - decay)  # noqa: SLF001 - as torch's own averages do it
+
+    def setup(self, stage: str) -> None:  # noqa: ARG002 - Lightning's signature
+        """Load the photographs and draw the plates, on the training device."""
+        c = self.config
+        paths = list_photos(c.photos)
+        self.photos = Photos(paths, self.device)
+        base = FilmDamage.build(c.damage_data, c.frames, seed=c.seed, device=self.device)
+        self.simulator = base.with_conditions(**c.conditions)
+        validation = FilmDamage.build(c.damage_data, c.validation_frames, seed=c.seed + 1, device=self.device)
+        photos = Photos(list_photos(c.validation_photos)[:24], self.device)
+        rng = self._rng(-1)
+        crops = photos.crops(24, 256, (0.4, 0.9), rng)
+        self.validation = validation(crops, rng)
+
+    def _rng(self, step: int) -> torch.Generator:
+        seed = (self.config.seed * 1_000_003 + step + 1) * 64 + self.global_rank
+        return torch.Generator(self.device).manual_seed(seed)
+
+    def train_dataloader(self) -> Any:
+        """Return the numbers of the steps still to do."""
+        return torch.utils.data.DataLoader(Steps(self.global_step, self.config.steps), batch_size=None)
+
+    def val_dataloader(self) -> Any:
+        """Return one entry: the validation batch is fixed and already on the device."""
+        return torch.utils.data.DataLoader(Steps(0, 1), batch_size=None)
+
+    def training_step(self, step: int, _: int) -> Tensor:
+        """Make a batch, run the network, return the loss."""
+        stage, _progress = self.config.stage_at(step)
+        self.net.freeze_encoder(stage.freeze_encoder)
+        rng = self._rng(step)
+        photos = self.photos.crops(stage.batch, stage.crop, self.simulator.conditions.photo_scale, rng)
+        if stage.task == "prior":
+            image = degrade(photos, rng).contiguous(memory_format=torch.channels_last)
+            residual, logit = self.net(image)
+            # the damage logit has nothing to learn here; a zero weight keeps its gradient defined for DDP
+            terms = {"prior": (image + residual.float() - photos).abs().mean() + 0 * logit.float().mean()}
+        else:
+            with torch.autocast(self.device.type, enabled=False):  # bfloat16 would band the pictures
+                truth = self.simulator(photos, rng)
+            image = truth.damaged.contiguous(memory_format=torch.channels_last)
+            residual, logit = (out.float() for out in self.net(image))
+            terms = repair_terms(image, residual, logit, truth)
+            if stage.perceptual and self.perceptual is not None:
+                terms["perceptual"] = stage.perceptual * self._perceptual(image, residual, logit, truth)
+        loss = torch.stack(list(terms.values())).sum()
+        self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
+        self.log("train/loss", loss.detach())
+        self.log("loss", loss.detach(), prog_bar=True, logger=False)
+        return loss
+
+    def _perceptual(self, image: Tensor, residual: Tensor, logit: Tensor, truth: Triplet) -> Tensor:
+        """Judge the composite, and the raw repair inside the damage, by the model's perceptual loss."""
+        assert self.perceptual is not None
+        near = F.max_pool2d(truth.mask.float(), 2 * RING + 1, 1, RING)
+        target = truth.clean.contiguous(memory_format=torch.channels_last)
+        known = self.perceptual.target_features(target)
+        composite = image + residual * torch.sigmoid(logit)
+        raw = torch.lerp(target, image + residual, near)
+        return (self.perceptual(composite, target, known) + self.perceptual(raw, target, known)) / 2
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Move the average of the weights."""
+        self.ema.update_parameters(self.net)
+
+    def validation_step(self, _: int, __: int) -> None:
+        """Measure the averaged weights on the fixed batch: PSNR inside the damage, F1, false alarms."""
+        truth = self.validation
+        image = truth.damaged.contiguous(memory_format=torch.channels_last)
+        outputs = [self.ema(part) for part in image.split(4)]
+        residual, logit = (torch.cat(parts).float() for parts in zip(*outputs, strict=True))
+        probability = torch.sigmoid(logit)
+        found = probability > 0.5
+        repaired = (image + residual).clamp(0, 1)
+        composite = torch.where(found, repaired, image)
+        mask = truth.mask
+        true_positive = (found & mask).sum()
+        clean = F.max_pool2d((truth.alteration > 0.25 * VISIBLE).float(), 7, 1, 3) == 0
+
+        def psnr(a: Tensor, where: Tensor) -> Tensor:
+            error = ((a - truth.clean) ** 2).mean(1, keepdim=True)[where].mean()
+            return -10 * torch.log10(error.clamp(min=1e-10))
+
+        everywhere = torch.ones_like(mask)
+        measures = {
+            "val/psnr_before": psnr(image, everywhere),
+            "val/psnr": psnr(composite, everywhere),
+            "val/psnr_inside_before": psnr(image, mask),
+            "val/psnr_inside": psnr(repaired, mask),
+            "val/precision": true_positive / found.sum().clamp(min=1),
+            "val/recall": true_positive / mask.sum(),
+            "val/false_alarms": (found & clean).sum() / clean.sum(),
+        }
+        self.log_dict(measures, batch_size=1)
+        precision_recall = 2 * true_positive / (found.sum() + mask.sum())
+        self.log("val/f1", precision_recall, prog_bar=True, batch_size=1)
+        board = getattr(self.logger, "experiment", None)
+        if board is not None and hasattr(board, "add_image"):
+            shown = [image, composite, truth.clean, probability.expand_as(image), mask.expand_as(image).float()]
+            panel = torch.cat([torch.cat(list(part[:6]), dim=2) for part in shown], dim=1)
+            board.add_image("val/damaged, restored, clean, found, true", panel.float().cpu(), self.global_step)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW, its rate set at every step from the stage's schedule."""
+        optimizer = torch.optim.AdamW(self.net.parameters(), lr=1.0, weight_decay=self.config.weight_decay)
+
+        def rate(step: int) -> float:
+            stage, progress = self.config.stage_at(step)
+            warm_up = min(1.0, (progress + 1 / stage.steps) / 0.05)
+            cosine = 0.02 + 0.98 * (1 + math.cos(math.pi * progress)) / 2
+            return stage.learning_rate * warm_up * cosine
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Leave out the frozen VGG: it is loaded from its own file."""
+        state = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {k: v for k, v in state.items() if not k.startswith("perceptual.")}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Put the frozen VGG back."""
+        own = {k: v for k, v in self.state_dict().items() if k.startswith("perceptual.")}
+        checkpoint["state_dict"].update(own)
+
+    def save_model(self, path: Path, hardware: str) -> None:
+        """Write the averaged weights as a checkpoint that ``dsr-core export-onnx`` takes."""
+        c = self.config
+        info = {
+            "name": c.name,
+            "version": c.version,
+            "loss": f"perceptual loss {c.loss}",
+            "training_data": c.training_data,
+            "steps": str(self.global_step),
+            "licence": c.licence,
+            "hardware": hardware,
+        }
+        save_checkpoint(path, self.ema.module, info)  # type: ignore[arg-type]
+
+
+def stage_summary(config: Config) -> str:
+    """Describe the stages in one line a stage."""
+    return "\n".join(", ".join(f"{k} {v}" for k, v in asdict(stage).items()) for stage in config.stages)
