@@ -113,3 +113,16 @@ def luminance(samples: Image) -> NDArray[np.float32]:
     """Return the brightness ``(N,)`` of samples ``(N, 1|3)``, 1 being white."""
     values = samples.astype(np.float32) / np.float32(full_scale(samples.dtype))
     return np.asarray(values[:, 0] if samples.shape[1] == 1 else values @ _LUMINANCE, np.float32)
+
+
+def painted(image: Image, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return the image as 8-bit RGB ``(H, W, 3)`` with the mask in red, to look at."""
+    samples = colour(image)
+    result = np.empty((*mask.shape, 3), np.uint8)
+    scale = 255 / full_scale(image.dtype)
+    rows = max(1, _STRIP // samples[0].size)
+    for top in range(0, len(samples), rows):
+        strip = samples[top : top + rows]
+        result[top : top + rows] = strip if scale == 1 else np.rint(strip.clip(0, 255 / scale) * scale)
+    result[mask] = (255, 0, 0)
+    return result
