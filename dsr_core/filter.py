@@ -132,7 +132,7 @@ def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress,
     missed = np.zeros_like(marked)
 
     def read(tile: Tile) -> Image:
-        painted, hole = tile.cut(samples), tile.cut(marked)
+        painted, hole = tile.cut(samples).copy(), tile.cut(marked)
         around = painted[~hole]
         bright = around.size > 0 and pixels.luminance(around).mean() > 0.5  # noqa: PLR2004 -- middle grey
         painted[hole] = 0 if bright else pixels.full_scale(samples.dtype)

@@ -88,9 +88,11 @@ def encode(values: NDArray[np.floating[Any]], dtype: np.dtype[Any]) -> Image:
     """Return values in [0, 1] as samples of ``dtype``, rounded where they are whole numbers."""
     if dtype.kind == "f":
         return values.astype(dtype)
-    scale = full_scale(dtype)
-    exact = values.astype(np.float64) if dtype.itemsize > 2 else values  # noqa: PLR2004 -- float32 has 24 bits
-    return np.rint(exact * exact.dtype.type(scale)).astype(dtype)
+    kind = np.dtype(np.float64 if dtype.itemsize > 2 else np.float32)  # noqa: PLR2004 -- float32 has 24 bits
+    scaled: Image = values.astype(kind)
+    scaled *= full_scale(dtype)
+    scaled += 0.5
+    return scaled.astype(dtype)  # cuts the fraction off
 
 
 def blend(before: Image, after: Image, alpha: NDArray[np.float32]) -> Image:

@@ -28,7 +28,10 @@ class Tile:
     inner: tuple[slice, slice]
 
     def cut(self, image: NDArray[Any]) -> NDArray[Any]:
-        """Return the tile's pixels ``(h, w, ...)`` of an image ``(H, W, ...)``."""
+        """Return the tile's pixels ``(h, w, ...)`` of an image ``(H, W, ...)``; a view, if it can be."""
+        rows, columns = _as_slice(self.rows), _as_slice(self.columns)
+        if rows and columns:
+            return image[rows, columns]
         return image[self.rows[:, None], self.columns]
 
 
@@ -82,6 +85,12 @@ class Grid:
         for number in range(count):
             start, stop = number * length // count, (number + 1) * length // count
             yield start, stop, mirror(np.arange(start - self.margin, start - self.margin + side), length)
+
+
+def _as_slice(index: NDArray[np.intp]) -> slice | None:
+    """Return the slice that a run of indices without a turn in it stands for."""
+    first, last = int(index[0]), int(index[-1])
+    return slice(first, last + 1) if last - first == len(index) - 1 else None
 
 
 def mirror(index: NDArray[np.intp], length: int) -> NDArray[np.intp]:
