@@ -1,33 +1,58 @@
-"""What the tests of the dock share: a scan, the toy model as the shipped one, and a viewer with the dock open."""
+"""What the tests of the dock share: the toy model as the shipped one, a slow network, a viewer with the dock open."""
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt, QThreadPool
 
-from dsr_core import models
+from dsr_core import engine, models
 
-WIDGET = "Remove dust & scratches"
 PLUGIN = "dust-scratch-removal"
+WIDGET = "Remove dust & scratches"
 
 
 @pytest.fixture(autouse=True)
 def shipped_model(toy_model, tmp_path, monkeypatch) -> Path:
-    """Let the toy model be the model 3 that ships with the package."""
+    """Let the toy model be the model 3 that ships with the package, on the processor wherever this runs."""
     folder = tmp_path / "onnx_models"
     folder.mkdir()
     shutil.copy(toy_model, folder / "model-3.onnx")
     monkeypatch.setattr(models, "models_folder", lambda: folder)
+    monkeypatch.setattr(engine, "cuda_fault", lambda: "none in the tests")
     return folder / "model-3.onnx"
 
 
 @pytest.fixture
+def network(monkeypatch):
+    """Count the network's batches and make each take at least ``network.seconds``; tiles are small."""
+
+    class Network:
+        batches, seconds = 0, 0.0
+
+    run = engine.Engine.__call__
+
+    def counted(self, batch):
+        Network.batches += 1
+        time.sleep(Network.seconds)
+        return run(self, batch)
+
+    monkeypatch.setattr(engine.Engine, "__call__", counted)
+    monkeypatch.setitem(engine.LOADS, "cpu", engine.Load("cpu", 1, 64))
+    return Network
+
+
+@pytest.fixture
 def told():
-    """The texts of all notifications of this test."""
+    """The errors and warnings that napari has shown in this test, as (severity, text)."""
     notification_manager.records.clear()
-    return lambda: [record.message for record in notification_manager.records]
+    return lambda: [
+        (str(record.severity), record.message)
+        for record in notification_manager.records
+        if str(record.severity) != "info"
+    ]
 
 
 class Dock:
@@ -36,18 +61,33 @@ class Dock:
     def __init__(self, viewer, qtbot):
         self.viewer, self.qtbot = viewer, qtbot
         self.dock, self.widget = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+        self.fields = self.widget.fields
 
     def click(self, button, *, wait=True):
-        self.qtbot.mouseClick(self.widget.fields[button].native, Qt.MouseButton.LeftButton)
+        self.qtbot.mouseClick(self.fields[button].native, Qt.MouseButton.LeftButton)
         if wait:
             self.settled()
 
     def settled(self):
         """Wait until nothing runs and nothing is left to be composed."""
-        self.qtbot.waitUntil(
-            lambda: self.widget._worker is None and not self.widget._stale and QThreadPool.globalInstance().waitForDone(0),
-            timeout=30_000,
-        )
+        self.qtbot.waitUntil(lambda: not self.running and not self.widget._stale, timeout=60_000)
+
+    def choose(self, **values):
+        for name, value in values.items():
+            self.fields[name].value = value
+        self.settled()
+
+    @property
+    def running(self):
+        return self.fields["cancel"].enabled
+
+    @property
+    def names(self):
+        return [layer.name for layer in self.viewer.layers]
+
+    @property
+    def status(self):
+        return self.fields["status"].value
 
     def __getitem__(self, name):
         return self.viewer.layers[name]
@@ -64,4 +104,4 @@ def open_dock(make_napari_viewer, qtbot):
         return Dock(viewer, qtbot)
 
     yield open_it
-    QThreadPool.globalInstance().waitForDone(10_000)
+    assert QThreadPool.globalInstance().waitForDone(20_000)

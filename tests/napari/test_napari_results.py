@@ -1,22 +1,214 @@
-"""What the dock makes."""
+"""What the dock makes: the filter's own result, to the bit, in a layer like the one it came from."""
 
+import dask.array as da
 import numpy as np
 import pytest
-from napari.layers import Image
+from napari.layers import Image, Labels, Shapes
 from scans import make_scan
 
 import dsr_core
 
 
-def test_find_then_remove(open_dock, told, shipped_model):
+@pytest.fixture
+def restore(shipped_model):
+    """The filter itself, with the dock's model."""
+    return lambda image, **options: dsr_core.restore(image, dsr_core.Options(**options), model=shipped_model)
+
+
+def test_find_shows_what_remove_then_removes(open_dock, told, restore):
     scan = make_scan()
     dock = open_dock(Image(scan.copy(), name="scan"))
     dock.click("find")
-    expected = dsr_core.restore(scan, model=shipped_model)
-    assert expected.defects > 0
+    expected = restore(scan)
+    assert expected.defects > 3
+    assert dock.names == ["scan", "defects of scan"]
     assert np.array_equal(dock["defects of scan"].data, expected.labels)
-    assert "scan restored" not in dock.viewer.layers
     dock.click("remove")
+    assert dock.names == ["scan", "scan restored", "defects of scan"]
     assert np.array_equal(dock["scan restored"].data, expected.image)
     assert np.array_equal(dock["scan"].data, scan)
+    assert f"{expected.defects} defects" in dock.status
+    assert "toy ran on the processor" in dock.status
     assert told() == []
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_every_type_equals_the_filter_to_the_bit(open_dock, restore, dtype, channels):
+    scan = make_scan(channels=channels, dtype=dtype)
+    dock = open_dock(Image(scan, name="scan", rgb=channels > 1))
+    dock.click("remove")
+    made, expected = dock["scan restored"], restore(scan)
+    assert expected.defects > 3
+    assert made.data.dtype == scan.dtype
+    assert made.rgb == (channels > 1)
+    assert np.array_equal(made.data, expected.image)
+    assert not np.array_equal(made.data, scan)
+
+
+def test_options_reach_the_filter(open_dock, restore):
+    options = {"sensitivity": 0.8, "polarity": "bright", "min_size": 3, "max_size": 40, "grow": 2, "feather": 0.5}
+    scan = make_scan()
+    dock = open_dock(Image(scan, name="scan"))
+    dock.choose(**options)
+    dock.click("remove")
+    expected = restore(scan, **options)
+    assert expected.defects
+    assert np.array_equal(dock["scan restored"].data, expected.image)
+
+
+PLACE = {
+    "scale": (0.5, 2),
+    "translate": (10, -20),
+    "rotate": 30,
+    "units": ("um", "um"),
+    "axis_labels": ("row", "column"),
+}
+
+
+def test_place_look_and_metadata_are_kept(open_dock):
+    look = {"contrast_limits": (100, 40_000), "gamma": 0.7, "colormap": "magma", "blending": "additive", "opacity": 0.8}
+    layer = Image(make_scan(channels=1, dtype=np.uint16), name="plate 7", metadata={"film": "FP4"}, **PLACE, **look)
+    dock = open_dock(layer)
+    dock.click("remove")
+    restored, defects = dock["plate 7 restored"], dock["defects of plate 7"]
+    for made in (restored, defects):
+        for name in ("scale", "translate", "rotate", "shear"):
+            assert np.array_equal(getattr(made, name), getattr(layer, name)), name
+        assert made.units == layer.units
+        assert made.axis_labels == layer.axis_labels
+        assert np.array_equal(made.affine.affine_matrix, layer.affine.affine_matrix)
+        assert np.array_equal(made.extent.world, layer.extent.world)
+    for name in ("contrast_limits", "gamma", "blending", "opacity", "metadata", "interpolation2d"):
+        assert getattr(restored, name) == getattr(layer, name), name
+    assert restored.colormap.name == "magma"
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_uint16_is_as_bright_after_as_before(open_dock, channels):
+    # Half of the range only: a layer without the contrast limits of its source would be stretched.
+    scan = make_scan(channels=channels, dtype=np.uint16) // 2
+    dock = open_dock(Image(scan, name="scan", rgb=channels > 1, contrast_limits=(0, 65535)), show=True)
+    dock.click("remove")
+    dock["defects of scan"].visible = False
+    dock["scan restored"].visible = False
+    before = dock.viewer.screenshot(flash=False)[..., :3].astype(int)
+    dock["scan restored"].visible, dock["scan"].visible = True, False
+    after = dock.viewer.screenshot(flash=False)[..., :3].astype(int)
+    assert before.max() > 100
+    # Only the defects differ, and they cover less than a tenth of the canvas.
+    assert (np.abs(after - before).max(axis=-1) > 1).mean() < 0.1
+
+
+def test_multiscale_is_restored_at_full_resolution(open_dock, restore):
+    scan = make_scan()
+    layer = Image([scan, scan[::2, ::2], scan[::4, ::4]], multiscale=True, name="scan", scale=(3, 3))
+    dock = open_dock(layer)
+    dock.click("remove")
+    made = dock["scan restored"]
+    assert not made.multiscale
+    assert np.array_equal(made.data, restore(scan).image)
+    assert np.array_equal(made.extent.world, layer.extent.world)
+
+
+def make_stack(count=5, channels=3, dtype=np.uint8):
+    return np.stack([make_scan(channels=channels, dtype=dtype, seed=seed) for seed in range(count)])
+
+
+@pytest.mark.parametrize("rgb", [True, False])
+def test_the_shown_frame_of_a_stack(open_dock, restore, rgb):
+    stack = make_stack(channels=3 if rgb else 1)
+    layer = Image(stack, name="roll", rgb=rgb, scale=(2, 1, 1), translate=(7, 5, 5), rotate=(0, 0, 0))
+    dock = open_dock(layer)
+    assert dock.widget["frames row"].visible is False or dock.fields["frames"].value == "shown"
+    dock.viewer.dims.set_point(0, 7 + 2 * 3)
+    dock.click("remove")
+    expected = restore(stack[3])
+    restored, defects = dock["roll restored"], dock["defects of roll"]
+    assert np.array_equal(restored.data, expected.image[None])
+    assert np.array_equal(defects.data, expected.labels[None])
+    for made in (restored, defects):  # it lies where the frame lies, and nowhere else
+        assert np.allclose(made.data_to_world((0, 0, 0)), layer.data_to_world((3, 0, 0)))
+    assert dock.viewer.dims.nsteps[0] == 5
+
+
+def test_all_frames_of_a_stack(open_dock, restore):
+    stack = make_stack().reshape(1, 5, 96, 128, 3)
+    dock = open_dock(Image(stack, name="roll", rgb=True))
+    dock.choose(frames="all")
+    dock.click("find")
+    dock.click("remove")
+    for number in range(5):
+        expected = restore(stack[0, number])
+        assert np.array_equal(dock["roll restored"].data[0, number], expected.image)
+        assert np.array_equal(dock["defects of roll"].data[0, number], expected.labels)
+    dock.choose(sensitivity=0.9)
+    for number in range(5):
+        expected = restore(stack[0, number], sensitivity=0.9)
+        assert np.array_equal(dock["roll restored"].data[0, number], expected.image)
+        assert np.array_equal(dock["defects of roll"].data[0, number], expected.labels)
+
+
+def test_a_dask_stack_is_read_frame_by_frame_and_stays_dask(open_dock, restore, network):
+    stack = make_stack(4)
+    frames = []
+
+    def load(block, block_info=None):
+        if block_info and block_info[0]["array-location"]:
+            frames.append(block_info[0]["array-location"][0][0])
+        return block
+
+    lazy = da.from_array(stack, chunks=(1, *stack.shape[1:])).map_blocks(load, dtype=stack.dtype)
+    dock = open_dock(Image(lazy, name="roll", rgb=True, contrast_limits=(0, 255)))
+    frames.clear()
+    dock.click("find")
+    assert set(frames) <= {dock.viewer.dims.current_step[0]}, "only the shown frame is needed"
+    frames.clear()
+    dock.choose(frames="all")
+    dock.click("remove")
+    assert [frame for frame in frames if frames.count(frame) == 1] == sorted(set(frames)), frames
+    made = dock["roll restored"].data
+    assert isinstance(made, da.Array)
+    assert made.chunksize == (1, *stack.shape[1:])
+    network.batches = 0
+    for number in range(4):
+        assert np.array_equal(made[number].compute(), restore(stack[number]).image)
+    dock.choose(sensitivity=0.9)
+    assert np.array_equal(
+        dock["roll restored"].data[2].compute(), restore(stack[2], sensitivity=0.9).image
+    )
+
+
+UNSUITABLE = {
+    "nothing": lambda: None,
+    "labels": lambda: Labels(np.zeros((20, 20), int)),
+    "shapes": lambda: Shapes([np.array([[0, 0], [9, 9]])]),
+    "planes first": lambda: Image(np.moveaxis(make_scan(), -1, 0), rgb=False),
+    "planes last": lambda: Image(make_scan(), rgb=False),
+    "planes first, named": lambda: Image(np.moveaxis(make_scan(), -1, 0), rgb=False, axis_labels=("channel", "y", "x")),
+    "bool": lambda: Image(make_scan(channels=1) > 100),
+    "signed": lambda: Image(make_scan(channels=1).astype(np.int16)),
+}
+
+
+@pytest.mark.parametrize("make_layer", UNSUITABLE.values(), ids=UNSUITABLE)
+@pytest.mark.parametrize("button", ["find", "remove"])
+def test_anything_else_gets_a_sentence(open_dock, told, make_layer, button):
+    layer = make_layer()
+    dock = open_dock(*([] if layer is None else [layer]))
+    before = dock.names
+    dock.click(button)
+    ((severity, text),) = told()
+    assert severity == "error"
+    assert text.endswith(".")
+    assert "Traceback" not in text
+    assert dock.names == before
+    assert dock.fields["find"].enabled
+
+
+def test_planes_whose_axis_says_that_they_are_frames(open_dock, restore):
+    stack = make_stack(3, channels=1)
+    dock = open_dock(Image(stack, name="roll", axis_labels=("frame", "y", "x")))
+    dock.choose(frames="all")
+    dock.click("remove")
+    assert np.array_equal(dock["roll restored"].data[2], restore(stack[2]).image)
