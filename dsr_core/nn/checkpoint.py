@@ -1,36 +1,18 @@
 """Checkpoints: a U-Net's configuration, weights and history in one file."""
 
-import os
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from dsr_core.atomic import write_all
 from dsr_core.errors import DsrError
 from dsr_core.nn.unet import UNet, UNetConfig
 from dsr_core.nn.weights import UNREADABLE, read_weights
 
 FORMAT = "dsr-unet-1"
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the same folder, moved to ``path`` if all went well and removed otherwise."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        umask = os.umask(0)  # can be read only by setting it
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def save_checkpoint(path: str | Path, model: UNet, info: Mapping[str, str | int]) -> None:
@@ -48,8 +30,7 @@ def save_checkpoint(path: str | Path, model: UNet, info: Mapping[str, str | int]
     """
     weights = {key: value.detach().cpu().float() for key, value in model.state_dict().items()}
     content = {"format": FORMAT, "config": asdict(model.config), "state_dict": weights, "info": dict(info)}
-    with replacing(Path(path)) as temporary:
-        torch.save(content, temporary)
+    write_all({Path(path): lambda temporary: torch.save(content, temporary)}, overwrite=True)
 
 
 def load_checkpoint(path: str | Path) -> tuple[UNet, dict[str, str]]:

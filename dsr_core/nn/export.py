@@ -12,9 +12,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from dsr_core.atomic import check_free, write_all
 from dsr_core.errors import DsrError
 from dsr_core.models import ModelInfo, find_model
-from dsr_core.nn.checkpoint import load_checkpoint, replacing
+from dsr_core.nn.checkpoint import load_checkpoint
 from dsr_core.nn.probe import damaged_images
 from dsr_core.nn.unet import PlainEncoder, UNet
 
@@ -83,10 +84,7 @@ def export_onnx(checkpoint: str | Path, output: str | Path, *, overwrite: bool =
     output = Path(output)
     if output.suffix.lower() != ".onnx":
         raise DsrError(f"'{output}' does not end in .onnx; choose a name that does.")
-    if output.exists() and not overwrite:
-        raise DsrError(f"'{output}' exists; remove it or choose another name.")
-    if not output.parent.is_dir():
-        raise DsrError(f"There is no folder '{output.parent}'; create it first.")
+    check_free([output], overwrite=overwrite)
     model, info = load_checkpoint(checkpoint)
     missing = [key for key in REQUIRED if not info.get(key)]
     if missing:
@@ -99,14 +97,12 @@ def export_onnx(checkpoint: str | Path, output: str | Path, *, overwrite: bool =
         "project_version": version("dust-scratch-removal"),
     }
     graph = _store_half(_to_onnx(face, model.config.multiple_of))
-    try:
-        with replacing(output) as temporary:
-            _write(graph, metadata, temporary)
-            _verify(temporary, face, model.config.multiple_of)
-    except OSError as error:
-        raise DsrError(
-            f"'{output}' could not be written ({error.strerror}); choose another folder."
-        ) from error
+
+    def write(path: Path) -> None:
+        _write(graph, metadata, path)
+        _verify(path, face, model.config.multiple_of)
+
+    write_all({output: write}, overwrite=overwrite)
     return find_model(output)
 
 

@@ -34,7 +34,7 @@ def test_ssim_of_flat_images_is_the_luminance_term_alone():
 
 
 def test_ssim_of_one_window_follows_wangs_formula():
-    """In the middle of a 5x5 image the window covers all of it: weighted moments, worked out in plain Python."""
+    """Weighted moments of what the window covers of a 5x5 image, worked out in plain Python."""
     generator = torch.Generator().manual_seed(3)
     x, y = torch.rand(2, 1, 1, 5, 5, generator=generator, dtype=torch.float64)
     taps = [math.exp(-((i - 2) ** 2) / (2 * 1.5**2)) for i in range(5)]

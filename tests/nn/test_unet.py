@@ -3,6 +3,7 @@
 import pytest
 import torch
 from small_model import SMALL
+from torch.utils.flop_counter import FlopCounterMode
 
 from dsr_core.errors import DsrError
 from dsr_core.nn.resnet import WIDTHS, ResNet34Encoder
@@ -36,7 +37,7 @@ def test_upsampling_starts_without_a_checkerboard():
 
 
 def test_the_shipped_size_costs_at_most_80_kmac_a_pixel():
-    with torch.utils.flop_counter.FlopCounterMode(display=False) as counter, torch.no_grad():
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
         UNet(UNetConfig())(torch.zeros(1, 3, 64, 64))
     assert counter.get_total_flops() / 2 / 64**2 <= 80e3
 

@@ -67,7 +67,7 @@ def test_random_features_are_seeded_balanced_and_leave_the_global_generator_alon
     assert torch.equal(maps[0][1], maps[1][1])
     assert not torch.allclose(maps[0][1], maps[2][1])
     for layer in maps[0]:
-        # A normal variable behind a ReLU keeps 0.58 of its spread; other noise than it was calibrated on may differ.
+        # A normal variable behind a ReLU keeps 0.58 of its spread; this is not the noise of the calibration.
         assert layer.std().item() == pytest.approx(0.58 * RANDOM_SPREAD, rel=0.3)
 
 

@@ -1,0 +1,202 @@
+"""Make validation pairs: ``python -m training.pairs --output DIR --photos FOLDER [--damage-data FOLDER]``.
+
+They are made once, seeded, from photographs and film frames that no training saw. Every pair is a folder with
+``damaged.png``, ``clean.png`` and ``mask.png`` (8 bit; 255 where the damage altered the picture), and
+``pairs.json`` lists them.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+from dsr_core.errors import DsrError
+from training.atlas import Atlas
+from training.damage import Conditions, FilmDamage
+from training.photos import list_photos, read_photo
+from training.plates import detail_plates, number_defects, outline_plate, procedural_plate
+
+FRAMES = ("08", "10")
+"""Real frames kept for validation."""
+
+SCALES = (0.25, 0.5, 1.0)
+"""Size of the damage against a 3600 dpi scan: 900, 1800 and 3600 dpi."""
+
+PLAIN: dict[str, Any] = {"clean": 0.0, "details": 0.0, "scratches": 0.0, "amount": (0.7, 1.0)}
+
+GROUPS: dict[str, dict[str, Any]] = {
+    "typical": {"scratches": 0.2},
+    "slide": {"dark": (1.0, 0.0, 0.0), "film": (0.0, 0.0, 0.3)},
+    "negative": {"dark": (0.0, 1.0, 0.0), "film": (0.15, 0.0, 0.3)},
+    "print": {"dark": (0.0, 0.0, 1.0), "film": (0.6, 0.0, 0.6)},
+    "scratches": {"scratches": 1.0, "amount": (0.05, 0.2)},
+    "heavy": {"scratches": 0.3},
+    "clean": {"clean": 1.0},
+}
+"""What sets each group's conditions apart from ``PLAIN``; heavy frames have plates of their own."""
+
+WEB = {"hard_edges": 1.0, "jpeg": 0.5}
+"""Pictures of 256 pixels as the older literature has them, with dust one hard pixel wide."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One validation pair.
+
+    Parameters
+    ----------
+    name
+        Of its folder.
+    group, scale
+        Kind of damage, and its size against a 3600 dpi scan.
+    photo
+        File name of the photograph.
+    """
+
+    name: str
+    group: str
+    scale: float
+    photo: str
+
+
+def make_pairs(
+    output: Path,
+    photos: Sequence[Path],
+    damage_data: Path | None,
+    *,
+    per_group: int = 4,
+    size: int = 768,
+    seed: int = 2026,
+) -> list[Pair]:
+    """Write the pairs and their list.
+
+    Parameters
+    ----------
+    output
+        New or empty folder.
+    photos
+        Clean photographs, used in turn.
+    damage_data
+        Folder of outlines; None: procedural damage only.
+    per_group
+        Pairs for each group and scale.
+    size
+        Longest side in pixels (a multiple of 8) of all but the 256-pixel pictures.
+    seed
+        Fixes every pixel.
+
+    Raises
+    ------
+    DsrError
+        The folder holds something already.
+    """
+    if output.exists() and any(output.iterdir()):
+        raise DsrError(f"'{output}' is not empty; name a new folder.")
+    normal, heavy = _simulators(damage_data, seed)
+    plan = [
+        (group, scale, size, heavy if group == "heavy" else normal, GROUPS[group])
+        for group in GROUPS
+        for scale in SCALES
+    ]
+    plan.append(("web", 0.2, 256, normal, WEB))
+    pairs: list[Pair] = []
+    for group, scale, side, simulator, changes in plan:
+        conditions = PLAIN | changes | {"scale": (scale, scale)}
+        for _ in range(per_group):
+            number = len(pairs)
+            path = photos[number % len(photos)]
+            rng = torch.Generator().manual_seed(seed + number)
+            photo = _photo(path, side, np.random.default_rng(seed + number), whole=group == "web")
+            pair = Pair(f"{number:03d}-{group}-{scale:g}", group, scale, path.name)
+            _write(output / pair.name, simulator.with_conditions(**conditions)(photo, rng))
+            pairs.append(pair)
+    (output / "pairs.json").write_text(json.dumps([asdict(pair) for pair in pairs], indent=1) + "\n")
+    return pairs
+
+
+def _simulators(damage_data: Path | None, seed: int) -> tuple[FilmDamage, FilmDamage]:
+    """Return a simulator on the plain frames, and one on four of them laid over each other."""
+    rng = np.random.default_rng(seed)
+    if damage_data is None:
+        plates = [procedural_plate(2048, 1.0, rng) for _ in FRAMES]
+    else:
+        plates = [outline_plate(damage_data / "frames" / f"frame-{frame}.json", rng) for frame in FRAMES]
+    laid = []
+    for plate in plates:
+        coverage = plate[..., 0]
+        laid.append(
+            number_defects(
+                np.maximum.reduce([coverage, coverage[::-1], coverage[:, ::-1], coverage[::-1, ::-1]]), rng
+            )
+        )
+    details = Atlas(detail_plates(rng), levels=3)
+    return (
+        FilmDamage(Atlas(plates, levels=3, nearest_channels=(1,)), details, Conditions()),
+        FilmDamage(Atlas(laid, levels=3, nearest_channels=(1,)), details, Conditions()),
+    )
+
+
+def _photo(path: Path, side: int, rng: np.random.Generator, *, whole: bool) -> torch.Tensor:
+    """Return a crop ``(1, 3, H, W)`` in [0, 1] of a photograph shrunk, so that JPEG's traces average out.
+
+    ``whole`` shrinks it until ``side`` holds its short side; otherwise to three quarters.
+    """
+    image = read_photo(path)
+    factor = side / min(image.shape[:2]) if whole else 0.75
+    image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    height, width = (min(side, length) // 8 * 8 for length in image.shape[:2])
+    top, left = (
+        int(rng.integers(have - want + 1)) for have, want in zip(image.shape, (height, width), strict=False)
+    )
+    crop = np.ascontiguousarray(image[top : top + height, left : left + width])
+    return torch.from_numpy(crop).movedim(-1, 0)[None].float() / 255
+
+
+def _write(folder: Path, triplet: tuple[torch.Tensor, ...]) -> None:
+    damaged, clean, _, mask = triplet
+    folder.mkdir(parents=True)
+    for name, image in (("damaged", damaged), ("clean", clean)):
+        rgb = (image[0].movedim(0, -1) * 255).round().byte().numpy()
+        cv2.imwrite(str(folder / f"{name}.png"), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    cv2.imwrite(str(folder / "mask.png"), mask[0, 0].numpy().astype(np.uint8) * 255)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.pairs", description="Make the validation pairs."
+    )
+    parser.add_argument("--output", type=Path, required=True, help="new folder")
+    parser.add_argument("--photos", type=Path, required=True, help="folder of clean photographs")
+    parser.add_argument("--damage-data", type=Path, help="folder with frames/ (default: procedural damage)")
+    parser.add_argument(
+        "--per-group", type=int, default=4, help="pairs for each group and scale (default: 4)"
+    )
+    parser.add_argument("--size", type=int, default=768, help="longest side in pixels (default: 768)")
+    parser.add_argument("--seed", type=int, default=2026)
+    args = parser.parse_args(argv)
+    try:
+        pairs = make_pairs(
+            args.output,
+            list_photos(args.photos),
+            args.damage_data,
+            per_group=args.per_group,
+            size=args.size,
+            seed=args.seed,
+        )
+    except DsrError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"{len(pairs)} pairs in {args.output}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
