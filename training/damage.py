@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -84,6 +84,18 @@ class Conditions:
     hard_edges: float = 0.15
     defocus: float = 0.12
 
+
+KINDS: dict[str, dict[str, Any]] = {
+    "slide": {"dark": (1.0, 0.0, 0.0), "amount": (0.5, 0.9), "clean": 0.0, "scratches": 0.0, "film": (0.1, 0.0, 0.3)},
+    "negative": {"dark": (0.0, 1.0, 0.0), "amount": (0.5, 0.9), "clean": 0.0, "scratches": 0.0, "film": (0.2, 0.0, 0.3)},
+    "print": {"dark": (0.0, 0.0, 1.0), "amount": (0.5, 0.9), "clean": 0.0, "scratches": 0.0, "film": (0.4, 0.0, 0.3)},
+    "scratches": {"amount": (0.1, 0.3), "clean": 0.0, "scratches": 1.0},
+    "light": {"amount": (0.1, 0.3), "clean": 0.0, "scratches": 0.05},
+    "typical": {"amount": (0.6, 1.0), "clean": 0.0, "scratches": 0.1},
+    "heavy": {"amount": (1.0, 1.0), "clean": 0.0, "scratches": 0.4, "coloured": (0.3, 0.2)},
+    "clean": {"clean": 1.0, "scratches": 0.0},
+}
+"""Kinds of scans, as changes to :class:`Conditions`, for validation and for people to look at."""
 
 VISIBLE = 0.02  # an alteration below this (5 of 255) is nobody's defect
 

@@ -88,9 +88,9 @@ def jpeg(image: Tensor, quality: Tensor) -> Tensor:
     device = image.device
     scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality) / 100
     tables = torch.stack([_LUMINANCE_TABLE, _CHROMINANCE_TABLE, _CHROMINANCE_TABLE]).to(device)
-    steps = (tables * scale[:, None, None, None]).round().clamp(min=1)[:, :, None, :, None, :]
+    steps = (tables * scale[:, None, None, None] + 0.5).floor().clamp(min=1)[:, :, None, :, None, :]
     dct, ycc = _dct_matrix().to(device), _TO_YCC.to(device)
-    x = torch.einsum("kc,nchw->nkhw", ycc, image.clamp(0, 1) * 255)
+    x = torch.einsum("kc,nchw->nkhw", ycc, image.clamp(0, 1) * 255).round()
     x = x - torch.tensor([128.0, 0, 0], device=device)[:, None, None]
     x = x.reshape(n, 3, h // 8, 8, w // 8, 8)
     x = torch.einsum("ij,ncajbl,kl->ncaibk", dct, x, dct)

@@ -1,0 +1,169 @@
+import json
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+
+from training.atlas import Atlas, view
+from training.damage import KINDS, Conditions, FilmDamage
+from training.film import blur, grain, jpeg
+from training.plates import detail_plates, outline_plate, procedural_plate
+from training.simulate import main, to_tensor
+
+
+@pytest.fixture(scope="module")
+def simulator():
+    rng = np.random.default_rng(0)
+    plates = Atlas([procedural_plate(700, density, rng) for density in (1, 4)], levels=3, nearest_channels=(1,))
+    return FilmDamage(plates, Atlas(detail_plates(rng, 512), levels=3))
+
+
+@pytest.fixture(scope="module")
+def photos():
+    astronaut, coffee = to_tensor(skimage.data.astronaut()), to_tensor(skimage.data.coffee())
+    return torch.cat([astronaut[..., :256, :256], coffee[..., :256, :256]]).repeat(8, 1, 1, 1)
+
+
+def damage(simulator, photos, seed=0, **conditions):
+    return simulator.with_conditions(**conditions)(photos, torch.Generator().manual_seed(seed))
+
+
+def test_a_seed_fixes_every_pixel(simulator, photos):
+    first, again, other = (damage(simulator, photos, seed) for seed in (3, 3, 4))
+    for a, b in zip(first, again, strict=True):
+        assert torch.equal(a, b)
+    assert not torch.equal(first.damaged, other.damaged)
+
+
+def test_without_jpeg_only_altered_pixels_differ(simulator, photos):
+    truth = damage(simulator, photos, jpeg=0.0, clean=0.0)
+    difference = (truth.damaged - truth.clean).abs().amax(1, keepdim=True)
+    torch.testing.assert_close(difference, truth.alteration, rtol=0, atol=1e-6)
+    assert truth.alteration[truth.mask].min() > 0.02
+    assert truth.mask.any()
+
+
+def test_clean_frames_are_clean(simulator, photos):
+    truth = damage(simulator, photos, **KINDS["clean"])
+    assert torch.equal(truth.damaged, truth.clean)
+    assert not truth.mask.any()
+
+
+def test_slides_have_dark_and_negatives_bright_damage(simulator, photos):
+    neutral = {"coloured": (0.0, 0.0), "film": (0.0, 0.0, 0.0), "sharpening": 0.0, "jpeg": 0.0, "grain": 0.0}
+    for kind, sign in (("slide", -1), ("negative", 1)):
+        truth = damage(simulator, photos, **{**KINDS[kind], **neutral})
+        change = (truth.damaged - truth.clean).mean(1, keepdim=True)[truth.mask] * sign
+        # dark dust on black and bright dust on white may tip over to the other side, hence a share
+        assert (change > 0).float().mean() > 0.85
+
+
+def test_per_channel_damage_alters_one_or_two_channels(simulator, photos):
+    truth = damage(
+        simulator, photos, coloured=(0.0, 1.0), film=(0.0, 0.0, 0.0), clean=0.0, scratches=0.0, sharpening=0.0, jpeg=0.0
+    )
+    altered = ((truth.damaged - truth.clean).abs() > 1e-3).sum(1, keepdim=True)[truth.mask]
+    assert (altered < 3).float().mean() > 0.6  # 15 % of the defects stay neutral and a few touch each other
+
+
+def test_black_and_white_stays_black_and_white(simulator, photos):
+    truth = damage(simulator, photos, film=(1.0, 0.0, 0.0), coloured=(1.0, 1.0), scratches=1.0, details=1.0)
+    spread = (truth.damaged.amax(1) - truth.damaged.amin(1)).amax()
+    assert spread < 2 / 255  # JPEG's colour conversion rounds
+
+
+def test_scratches_run_across_the_whole_frame(simulator, photos):
+    truth = damage(simulator, photos, scratches=1.0, amount=(0.0, 0.0), clean=0.0, details=0.0, grain=0.0, jpeg=0.0)
+    lengths = torch.stack([truth.mask.any(2).sum(-1).flatten(), truth.mask.any(3).sum(-1).flatten()]).amax(0)
+    assert (lengths > 128).float().mean() > 0.5
+
+
+def test_oblong_pictures_are_damaged_too(simulator):
+    truth = damage(simulator, to_tensor(skimage.data.coffee()), scratches=1.0, clean=0.0)
+    assert truth.damaged.shape == (1, 3, 400, 600)
+    assert truth.mask.any()
+
+
+def test_atlas_reads_back_what_it_holds():
+    image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    atlas = Atlas([image[:7, :9], image])
+    middle = torch.tensor([[19.5, 29.5]])
+    one, zero = torch.ones(1), torch.zeros(1)
+    positions = view(40, 60, middle, one, zero, one)
+    whole = atlas.sample(torch.tensor([1]), torch.tensor([0]), *positions)
+    np.testing.assert_array_equal((whole[0] * 255).round().byte().permute(1, 2, 0).numpy(), image)
+    mirrored = atlas.sample(torch.tensor([1]), torch.tensor([0]), *view(40, 60, middle, one, zero, -one))
+    torch.testing.assert_close(mirrored, whole.flip(-1))
+
+
+def test_outlines_are_filled(tmp_path):
+    frame = [{"label": "Dust", "points": [[10, 20], [10, 30], [30, 30], [30, 20]]}]
+    path = tmp_path / "frame-01.json"
+    path.write_text(json.dumps(frame))
+    plate = outline_plate(path, np.random.default_rng(0))
+    assert plate[25, 20, 0] == 255
+    # corners are pixel centres, and the antialiased edge reaches half a pixel beyond
+    assert plate[..., 0].sum() / 255 == pytest.approx(21 * 11, rel=0.06)
+
+
+def test_blur_keeps_the_mean_and_has_the_asked_width():
+    point = torch.zeros(2, 1, 41, 41)
+    point[:, :, 20, 20] = 1
+    sigma = torch.tensor([0.0, 1.5])
+    blurred = blur(point, sigma)
+    assert torch.equal(blurred[0], point[0])
+    t = torch.arange(41.0) - 20
+    variance = (blurred[1, 0].sum(0) * t**2).sum()
+    assert variance.sqrt() == pytest.approx(1.5, rel=0.02)  # the kernel ends at 4 sigma
+    torch.testing.assert_close(blurred.sum((1, 2, 3)), torch.ones(2))
+
+
+def test_grain_has_the_asked_depth_in_the_midtones():
+    grey = torch.full((1, 3, 256, 256), 0.5)
+    depth, clump = torch.tensor([0.05]), torch.tensor([1.0])
+    for colour in (0.0, 1.0):
+        noise = grain(grey, depth, clump, torch.tensor([colour]), torch.Generator().manual_seed(0))
+        assert noise.std() == pytest.approx(0.05, rel=0.1)
+        assert (noise[:, 0] == noise[:, 1]).all() == (colour == 0)
+
+
+def test_jpeg_agrees_with_a_real_encoder():
+    import cv2
+
+    photo = skimage.data.astronaut()[:256, :256]
+    options = [cv2.IMWRITE_JPEG_QUALITY, 75, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    coded = cv2.imdecode(cv2.imencode(".jpg", photo[..., ::-1], options)[1], cv2.IMREAD_COLOR)[..., ::-1]
+    ours = jpeg(to_tensor(photo), torch.tensor([75.0]))[0].permute(1, 2, 0).numpy() * 255
+    error, loss = np.abs(ours - coded).mean(), np.abs(coded.astype(float) - photo).mean()
+    ours_loss = np.abs(ours - photo).mean()
+    # coefficients near a rounding boundary fall to either side; the damage done must be the same
+    assert error < 0.15 * loss
+    assert ours_loss == pytest.approx(loss, rel=0.03)
+
+
+def test_conditions_are_checked_by_name():
+    with pytest.raises(TypeError):
+        FilmDamage(None, None, Conditions()).with_conditions(dust=1)  # type: ignore[arg-type]
+
+
+def test_the_command_writes_triplets_that_agree(tmp_path):
+    import cv2
+
+    photo = tmp_path / "coffee.png"
+    cv2.imwrite(str(photo), skimage.data.coffee()[..., ::-1])
+    assert main([str(photo), "--output-dir", str(tmp_path / "out"), "--kind", "heavy"]) == 0
+    damaged, clean, mask = (
+        cv2.imread(str(tmp_path / "out" / f"coffee.{name}.png"), cv2.IMREAD_UNCHANGED)
+        for name in ("damaged", "clean", "mask")
+    )
+    assert damaged.shape == clean.shape == (400, 600, 3)
+    assert set(np.unique(mask)) == {0, 255}
+    assert np.abs(damaged.astype(int) - clean)[mask > 0].max(-1).mean() > 5
+
+
+def test_the_command_refuses_what_is_no_photograph(tmp_path, caplog):
+    text = tmp_path / "a.png"
+    text.write_text("no photograph")
+    assert main([str(text), "--output-dir", str(tmp_path)]) == 1
+    assert "not a readable photograph" in caplog.text

@@ -1,0 +1,199 @@
+"""Measure models on validation pairs: ``python -m training.evaluate --models 1 2 3 --pairs DIR``.
+
+Models run through ``dsr_core.predict`` and ``compose`` with the options a user starts with. Beside them
+stand the damaged input and what people use without a network.
+"""
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from dsr_core import DsrError, Options, compose, predict, run
+from dsr_core.atomic import write_all
+from dsr_core.models import ModelInfo, find_model
+from training.baselines import dust_and_scratches, telea_true_mask, top_hat_telea
+from training.metrics import Image, Mask, Measures, measure, summarise
+from training.photos import read_photo
+from training.report import contact_sheet, markdown
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A validation pair in memory: where it comes from, its images ``(H, W, 3)`` uint8 and the true mask."""
+
+    name: str
+    group: str
+    scale: float
+    damaged: Image
+    clean: Image
+    true: Mask
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a method made of a pair; ``probability`` ``(H, W)`` uint8 where it has one."""
+
+    restored: Image
+    found: Mask
+    probability: Image | None = None
+
+
+Method = Callable[[Loaded], Outcome]
+
+BASELINES: dict[str, Method] = {
+    "damaged input": lambda pair: Outcome(pair.damaged, np.zeros_like(pair.true)),
+    "median + threshold": lambda pair: Outcome(*dust_and_scratches(pair.damaged)),
+    "top-hat + Telea": lambda pair: Outcome(*top_hat_telea(pair.damaged)),
+    "true mask + Telea": lambda pair: Outcome(*telea_true_mask(pair.damaged, pair.true)),
+}
+
+
+def model_method(model: ModelInfo, provider: str) -> Method:
+    """Return a method that runs a model as a user would."""
+
+    def restore(pair: Loaded) -> Outcome:
+        prediction = run(predict(pair.damaged, model=model.path, provider=provider))
+        result = compose(prediction, Options())
+        return Outcome(np.asarray(result.image, np.uint8), result.mask, result.probability)
+
+    return restore
+
+
+def load_pairs(folder: Path) -> Iterator[Loaded]:
+    """Read the pairs that ``training.pairs`` wrote, one after the other.
+
+    Raises
+    ------
+    DsrError
+        There are none, or one is not readable.
+    """
+    table = folder / "pairs.json"
+    if not table.is_file():
+        raise DsrError(f"There is no '{table}'; make the pairs with python -m training.pairs.")
+    for entry in json.loads(table.read_text()):
+        place = folder / entry["name"]
+        mask = cv2.imread(str(place / "mask.png"), cv2.IMREAD_GRAYSCALE)
+        if mask is None:
+            raise DsrError(f"'{place / 'mask.png'}' is not a readable mask; make the pairs again.")
+        images = (read_photo(place / f"{name}.png") for name in ("damaged", "clean"))
+        yield Loaded(entry["name"], entry["group"], entry["scale"], *images, mask > 0)
+
+
+def evaluate(pairs: Iterator[Loaded], methods: dict[str, Method]) -> dict[str, dict[str, Measures]]:
+    """Measure every method on every pair; return ``{method: {pair: measures}}``."""
+    results: dict[str, dict[str, Measures]] = {name: {} for name in methods}
+    for pair in pairs:
+        for name, method in methods.items():
+            outcome = method(pair)
+            results[name][pair.name] = measure(
+                pair.damaged, pair.clean, pair.true, outcome.restored, outcome.found, outcome.probability
+            )
+    return results
+
+
+def grouped(
+    results: dict[str, dict[str, Measures]], keys: dict[str, Sequence[str]]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Summarise by group: ``{group: {method: summary}}``, all pairs first; ``keys`` names each pair's groups."""
+    groups = dict.fromkeys(["all", *(key for names in keys.values() for key in names)])
+    return {
+        group: {
+            method: summarise([m for pair, m in measures.items() if group == "all" or group in keys[pair]])
+            for method, measures in results.items()
+        }
+        for group in groups
+    }
+
+
+def evaluation(
+    models: Sequence[ModelInfo], folder: Path, *, provider: str, json_file: Path, markdown_file: Path | None
+) -> None:
+    """Measure, and write the JSON, the figure beside it and the Markdown."""
+    methods = BASELINES | {label(model): model_method(model, provider) for model in models}
+    keys = {pair.name: (pair.group, f"scale {pair.scale:g}") for pair in load_pairs(folder)}
+    results = evaluate(load_pairs(folder), methods)
+    summary = grouped(results, keys)
+    content = {
+        "models": [model.metadata | {"sha256": model.sha256} for model in models],
+        "groups": _without_nan(summary),
+        "pairs": {
+            method: _without_nan({pair: summarise([m]) for pair, m in measures.items()})
+            for method, measures in results.items()
+        },
+    }
+    writers = {json_file: lambda path: path.write_text(json.dumps(content, indent=1) + "\n")}
+    if markdown_file:
+        writers[markdown_file] = lambda path: path.write_text(markdown(models, summary))
+    for model in models:
+        chosen = worst_median_best(results[label(model)])
+        shown = sorted(
+            (p for p in load_pairs(folder) if p.name in chosen), key=lambda p: chosen.index(p.name)
+        )
+        sheet = contact_sheet([(p, methods[label(model)](p)) for p in shown])
+        writers[json_file.with_name(f"{json_file.stem}.{model.path.stem}.png")] = lambda path, sheet=sheet: (
+            cv2.imwrite(str(path), sheet) and None
+        )
+    write_all(writers, overwrite=True)
+
+
+def worst_median_best(measures: dict[str, Measures]) -> list[str]:
+    """Name the pairs with the worst, median and best change of SSIM, of those that hold damage."""
+    names = sorted(
+        (name for name, m in measures.items() if m.defects),
+        key=lambda name: measures[name].ssim - measures[name].ssim_before,
+    )
+    return list(dict.fromkeys([names[0], names[len(names) // 2], names[-1]])) if names else []
+
+
+def label(model: ModelInfo) -> str:
+    """Return what a model is called in the tables."""
+    return f"model {model.name} ({model.path.stem})"
+
+
+def _without_nan(value: object) -> object:
+    """Replace NaN, which JSON does not know, by None."""
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.evaluate", description="Measure models on pairs."
+    )
+    parser.add_argument(
+        "--models", nargs="*", default=["1", "2", "3"], help="1, 2, 3 or paths (default: all)"
+    )
+    parser.add_argument("--pairs", type=Path, required=True, help="folder that training.pairs wrote")
+    parser.add_argument(
+        "--json", type=Path, default=Path("runs/evaluation.json"), help="figures go beside it"
+    )
+    parser.add_argument("--markdown", type=Path, help="write the tables here too, such as docs/results.md")
+    parser.add_argument("--provider", choices=["auto", "cuda", "cpu"], default="auto")
+    args = parser.parse_args(argv)
+    try:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        evaluation(
+            [find_model(model) for model in args.models],
+            args.pairs,
+            provider=args.provider,
+            json_file=args.json,
+            markdown_file=args.markdown,
+        )
+    except DsrError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"{args.json}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
