@@ -15,6 +15,7 @@ Position = tuple[int, ...]
 """Index of a frame along the axes before (H, W) of what is made; ``()`` for a plain picture."""
 
 _CHANNELS = (3, 4)
+_FRAME = 1000  # steps of progress that one frame counts, however many tiles of it the network has to run
 _PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
@@ -202,7 +203,7 @@ def work(
         result.defects[position] = done.defects
         if restore and not frames.lazy:
             images.append(done.image)
-        yield Progress(number + 1, count)
+        yield Progress(_FRAME * (number + 1), _FRAME * count)
     if restore:
         result.restored = lazy_stack(frames, result.predictions, edits, options) if frames.lazy else frames.pile(images)
     return result
@@ -236,5 +237,5 @@ def _overall(
             return end.value
         except (RuntimeError, MemoryError) as error:  # a generator worker swallows a RuntimeError in silence
             raise DsrError(f"The network stopped ({error}); choose the CPU, or restart napari and try again.") from error
-        total = max(step.total, 1)  # nothing to do counts as one step
-        yield replace(step, done=number * total + step.done, total=count * total)
+        part = _FRAME * step.done // max(step.total, 1)
+        yield replace(step, done=_FRAME * number + part, total=_FRAME * count)

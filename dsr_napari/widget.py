@@ -203,7 +203,7 @@ class RemoveDust(Container):
         self._timer.start()
 
     def _recompose_next(self) -> None:
-        if self._frames is None or not self._stale:
+        if not self._stale:
             return
         position = self._stale.pop(0)
         done = settle(self._result.predictions[position], self._options, self._edits.get(position))
@@ -223,17 +223,18 @@ class RemoveDust(Container):
 
     # --- going away ---
 
-    def _forget(self, event: Any) -> None:
-        """Let go of a layer that was removed; of a source, of all that was found in it."""
-        if self._job is not None and event.value is self._job[0].layer:
+    def _forget(self) -> None:
+        """Let go of layers that were removed; of a source, of all that was found in it."""
+        here = set(self._viewer.layers)
+        if self._job is not None and self._job[0].layer not in here:
             self._job = None
             self._cancel()
-        if self._frames is not None and event.value is self._frames.layer:
+        if self._frames is not None and self._frames.layer not in here:
             self._frames = self._defects = self._restored = None
-            self._result, self._edits = Result(), {}
-        if event.value is self._defects:
+            self._result, self._edits, self._stale = Result(), {}, []
+        if self._defects not in here:
             self._defects, self._edits = None, {}
-        if event.value is self._restored:
+        if self._restored not in here:
             self._restored = None
 
     def _leave_if_closed(self) -> None:
@@ -244,3 +245,4 @@ class RemoveDust(Container):
         """Stop for good; signals that are still on their way find nobody."""
         self._cancel()
         self._worker = self._frames = None
+        self._stale = []
