@@ -101,7 +101,7 @@ def evaluate(pairs: Iterator[Loaded], methods: dict[str, Method]) -> dict[str, d
 def grouped(
     results: dict[str, dict[str, Measures]], keys: dict[str, Sequence[str]]
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Summarise by group: ``{group: {method: summary}}``, all pairs first; ``keys`` names each pair's groups."""
+    """Summarise by group, all pairs first: ``{group: {method: summary}}``; ``keys``: each pair's groups."""
     groups = dict.fromkeys(["all", *(key for names in keys.values() for key in names)])
     return {
         group: {

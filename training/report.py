@@ -60,8 +60,8 @@ def markdown(models: Sequence[ModelInfo], groups: dict[str, dict[str, Summary]])
     """
     lines = ["# Results", "", "Written by `python -m training.evaluate`; do not edit.", "", LEGEND]
     lines += [
-        f"- model {model.name}: version {model.version}, loss {model.loss}, {model.metadata.get('steps', '?')} steps, "
-        f"sha256 `{model.sha256[:12]}`"
+        f"- model {model.name}: version {model.version}, loss {model.loss}, "
+        f"{model.metadata.get('steps', '?')} steps, sha256 `{model.sha256[:12]}`"
         for model in models
     ]
     for group, methods in groups.items():
