@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -29,7 +29,13 @@ __all__ = [
     "run",
 ]
 
-_FOUND = 128  # from this probability (of 255) on, the network itself called a pixel damage
+_FOUND = (
+    64  # from this probability (of 255) on, the network itself repairs a pixel: the default's lower threshold
+)
+_RIM = 2  # pixels around these that a grown mask takes along
+_CONVINCED = 0.5
+_MISSED = 0.25  # of a defect; below that the network has understood it
+_REACH = 5  # pixels of surroundings that a fill looks at
 _Result = TypeVar("_Result")
 _Read = Callable[[Tile], Image]
 _Write = Callable[[Tile, NDArray[np.float32], NDArray[np.float32]], None]
@@ -105,7 +111,7 @@ def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress,
     """Repair what a person marked and the network had not taken for damage.
 
     Such pixels are painted as opaque dust, so that the network sees damage there, and only the tiles that
-    hold them run again. Where even that does not convince it, they are filled from their surroundings (Telea,
+    hold them run again. A defect that even then does not convince it is filled from its surroundings (Telea,
     *An image inpainting technique based on the fast marching method*, 2004).
 
     Parameters
@@ -126,7 +132,8 @@ def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress,
         The mask is not boolean or not of the image's size.
     """
     check_mask(mask, prediction)
-    marked = mask & (prediction.probability < _FOUND)
+    found = (prediction.probability >= _FOUND).view(np.uint8)
+    marked = mask & (cv2.dilate(found, np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)) == 0)
     samples = pixels.colour(prediction.image)
     repaired = prediction.repaired.copy()
     missed = np.zeros_like(marked)
@@ -142,7 +149,7 @@ def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress,
         hole = marked[tile.core]
         new = pixels.from_network(planes, samples.dtype, samples.shape[2], linear=prediction.linear)
         repaired[tile.core][hole] = new[hole]
-        missed[tile.core] = hole & (damage < _FOUND / 255)
+        missed[tile.core] = hole & (damage < _CONVINCED)
 
     ran, notes = yield from _sweep(
         prediction.model,
@@ -153,7 +160,7 @@ def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress,
         linear=prediction.linear,
         wanted=lambda tile: bool(marked[tile.core].any()),
     )
-    _inpaint(repaired, samples, mask, missed)
+    _inpaint(repaired, samples, marked, missed)
     return replace(prediction, repaired=repaired, provider=ran, notes=prediction.notes + notes)
 
 
@@ -258,18 +265,20 @@ def _run_tiles(
         yield Progress(first + len(group), len(tiles))
 
 
-def _inpaint(repaired: Image, samples: Image, mask: NDArray[np.bool_], hole: NDArray[np.bool_]) -> None:
-    """Fill ``hole`` in ``repaired`` from what surrounds it, defect by defect."""
-    count, _, stats, _ = cv2.connectedComponentsWithStats(hole.view(np.uint8), connectivity=8)
-    reach = 5
-    for left, top, width, height, _ in stats[1:count]:
+def _inpaint(repaired: Image, samples: Image, marked: NDArray[np.bool_], missed: NDArray[np.bool_]) -> None:
+    """Fill each defect that the network missed in large part, whole, from what surrounds it."""
+    labels: NDArray[Any]
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(marked.view(np.uint8), connectivity=8)
+    shares = np.bincount(labels[missed], minlength=count) / stats[:, cv2.CC_STAT_AREA]
+    for number in np.flatnonzero(shares > _MISSED):
+        left, top, width, height, _ = stats[number]
         part = (
-            slice(max(0, top - reach), top + height + reach),
-            slice(max(0, left - reach), left + width + reach),
+            slice(max(0, top - _REACH), top + height + _REACH),
+            slice(max(0, left - _REACH), left + width + _REACH),
         )
-        target, gap = repaired[part], hole[part]
-        around = np.where(mask[part][:, :, None], target, samples[part]).astype(np.float32)
+        gap, others = labels[part] == number, marked[part]
+        around = np.where(others[:, :, None], repaired[part], samples[part]).astype(np.float32)
         for channel in range(around.shape[2]):
             plane = np.ascontiguousarray(around[:, :, channel])
-            filled = cv2.inpaint(plane, gap.view(np.uint8).copy(), reach, cv2.INPAINT_TELEA)
-            target[:, :, channel][gap] = filled[gap].astype(repaired.dtype)
+            filled = cv2.inpaint(plane, gap.view(np.uint8), _REACH, cv2.INPAINT_TELEA)
+            repaired[part][:, :, channel][gap] = filled[gap].astype(repaired.dtype)

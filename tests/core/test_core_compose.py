@@ -1,0 +1,144 @@
+import time
+
+import numpy as np
+import pytest
+from dusty import dusty
+
+from dsr_core import DsrError, Options, Prediction, compose, engine, predict, run
+from dsr_core.models import find_model
+
+
+def made_up(probability, image=None, repaired=None, toy=None):
+    """Return a prediction as if a network had found ``probability`` (0 to 1)."""
+    shape = probability.shape
+    image = np.full((*shape, 3), 100, np.uint8) if image is None else image
+    repaired = np.full((*shape, 3), 50, np.uint8) if repaired is None else repaired
+    return Prediction(image, repaired, np.rint(probability * 255).astype(np.uint8), toy, "cpu")
+
+
+def found(prediction, **options):
+    """Return the mask without growth."""
+    return compose(prediction, Options(grow=0, **options)).mask
+
+
+def test_compose_never_runs_the_network(toy_model, monkeypatch):
+    prediction = run(predict(dusty(), model=toy_model, provider="cpu"))
+    monkeypatch.delattr(engine.Engine, "__call__")
+    for sensitivity in (0, 0.3, 1):
+        compose(prediction, Options(sensitivity=sensitivity))
+
+
+def test_a_faint_tail_is_kept_with_its_strong_head_but_not_alone():
+    probability = np.zeros((20, 40))
+    probability[5, 5:30] = 0.3  # a hair that fades ...
+    probability[5, 5:8] = 0.9  # ... from a clear end
+    probability[15, 5:30] = 0.3
+    mask = found(made_up(probability), sensitivity=0.5)
+    assert mask[5, 5:30].all()
+    assert mask.sum() == 25
+
+
+@pytest.mark.parametrize(("sensitivity", "count"), [(0, 0), (0.3, 1), (0.5, 2), (0.9, 3), (1, 4)])
+def test_more_sensitivity_finds_more(sensitivity, count):
+    probability = np.zeros((20, 40))
+    probability[10, [5, 15, 25, 35]] = 0.75, 0.55, 0.15, 0.04
+    assert found(made_up(probability), sensitivity=sensitivity).sum() == count
+
+
+def test_size_is_the_longer_side_of_the_box():
+    probability = np.zeros((30, 30))
+    probability[2:4, 2:12] = 1  # 10 wide
+    probability[10:13, 10:13] = 1  # 3
+    probability[20, 20] = 1
+    prediction = made_up(probability)
+    assert found(prediction, min_size=3).sum() == 29
+    assert found(prediction, max_size=3).sum() == 10
+    assert found(prediction, min_size=2, max_size=9).sum() == 9
+
+
+@pytest.mark.parametrize(("dtype", "full"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1)])
+def test_polarity(dtype, full):
+    repaired = np.full((30, 60, 3), full // 2 or 0.5, dtype)
+    image = repaired.copy()
+    probability = np.zeros((30, 60))
+    image[5:15, 5:25] = full  # large, bright, clear
+    probability[5:15, 5:25] = 1
+    image[20:22, 30:32] = 0  # small, dark, faint
+    probability[20:22, 30:32] = 0.6
+    image[20:22, 40:42] = 0  # small, dark, clear
+    probability[20:22, 40:42] = 1
+    prediction = made_up(probability, image, repaired)
+    assert found(prediction, polarity="both").sum() == 208
+    assert found(prediction, polarity="bright").sum() == 200
+    assert found(prediction, polarity="dark").sum() == 8
+    assert found(prediction, polarity="auto").sum() == 204  # the faint one of the rare kind is dropped
+
+
+def test_auto_keeps_all_where_both_kinds_are_common():
+    image = np.full((30, 60, 3), 128, np.uint8)
+    repaired = image.copy()
+    probability = np.zeros((30, 60))
+    for column, value, chance in ((5, 255, 1), (20, 0, 1), (35, 0, 0.6)):
+        image[5:8, column : column + 3] = value
+        probability[5:8, column : column + 3] = chance
+    assert found(made_up(probability, image, repaired), polarity="auto").sum() == 27
+
+
+def test_grow_widens_and_feather_softens_inside_the_mask():
+    probability = np.zeros((21, 21))
+    probability[10, 10] = 1
+    prediction = made_up(probability)
+    result = compose(prediction, Options(grow=2, feather=1))
+    assert result.mask[8, 10]
+    assert 13 <= result.mask.sum() <= 21  # a disc of radius 2, as far as pixels can draw it
+    grey = result.image[..., 0].astype(int)
+    assert grey[10, 10] == 50
+    assert grey[8, 10] == 75  # the outermost ring of a feather of 1 is half repaired
+    assert (grey[~result.mask] == 100).all()
+    assert (compose(prediction, Options(grow=2, feather=0)).image[result.mask] == 50).all()
+
+
+def test_a_mask_of_ones_own_is_used_as_it_is():
+    prediction = made_up(np.ones((12, 12)))
+    mask = np.zeros((12, 12), bool)
+    mask[3:9, 3:9] = True
+    result = compose(prediction, Options(grow=5, min_size=100), mask=mask)
+    assert np.array_equal(result.mask, mask)
+    assert result.defects == 1
+    assert (result.image[~mask] == 100).all()
+    assert (result.image[5, 5] == 50).all()
+    again = compose(prediction, Options(), mask=result.mask)
+    assert np.array_equal(again.image, result.image)
+
+
+@pytest.mark.parametrize(
+    "mask", [np.zeros((3, 3), bool), np.zeros((12, 12), np.uint8), np.zeros((12, 12, 1), bool)]
+)
+def test_a_mask_that_does_not_fit_is_refused(mask):
+    with pytest.raises(DsrError, match="mask must be bool of 12 x 12"):
+        compose(made_up(np.ones((12, 12))), mask=mask)
+
+
+def test_labels_number_the_regions_of_the_mask():
+    probability = np.zeros((20, 20))
+    probability[3, 3] = probability[3, 5] = probability[15, 15] = 1
+    result = compose(made_up(probability), Options(grow=1))
+    assert result.defects == 2  # the first two have grown together
+    assert result.labels.dtype == np.int32
+    assert result.labels[3, 3] == result.labels[3, 5] != result.labels[15, 15]
+
+
+def test_a_slider_moves_a_six_megapixel_scan(toy_model):
+    image = np.full((2000, 3000, 3), 20_000, np.uint16)
+    probability = np.zeros(image.shape[:2])
+    rng = np.random.default_rng(1)
+    for row, column in rng.integers(0, 1990, (1500, 2)):
+        probability[row : row + 6, column : column + 6] = rng.uniform(0.2, 1)
+    prediction = made_up(probability, image, image // 2, find_model(toy_model))
+    times = []
+    for sensitivity in (0.3, 0.5, 0.7, 0.9):
+        start = time.process_time()
+        compose(prediction, Options(sensitivity=sensitivity))
+        times.append(time.process_time() - start)
+    # 0.08 s of one idle core; the bound leaves room for slow machines, not for a slip in the algorithm.
+    assert min(times) < 0.4

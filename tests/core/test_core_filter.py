@@ -1,0 +1,240 @@
+import numpy as np
+import pytest
+from dusty import SPECKS, dusty
+from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
+from toy_model import write_toy_model
+
+import dsr_core
+from dsr_core import DsrError, Options, engine
+from dsr_core.models import find_model
+from dsr_core.pixels import DTYPES
+from dsr_core.tiles import Grid
+
+# One tile or many: the toy's 9x9 mean lies within its margin, so that only the order of sums differs.
+TOLERANCE = 2e-6
+
+
+def predicted(image, model, **more):
+    return dsr_core.run(dsr_core.predict(image, model=model, provider="cpu", **more))
+
+
+def restored(image, model, **options):
+    return dsr_core.restore(image, Options(**options), model=model, provider="cpu")
+
+
+@pytest.fixture
+def small_tiles(monkeypatch):
+    monkeypatch.setitem(engine.LOADS, "cpu", engine.Load("cpu", 2, 40))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("channels", [0, 1, 2, 3, 4])
+@pytest.mark.usefixtures("small_tiles")
+def test_outside_the_mask_every_bit_stays(toy_model, dtype, channels):
+    image = dusty(channels=channels, dtype=dtype)
+    before = image.copy()
+    result = restored(image, toy_model)
+    assert np.array_equal(image, before)
+    assert result.image.shape == image.shape
+    assert result.image.dtype == image.dtype
+    assert result.mask.shape == image.shape[:2]
+    assert result.image[~result.mask].tobytes() == image[~result.mask].tobytes()
+    if channels in (2, 4):
+        assert result.image[..., -1].tobytes() == image[..., -1].tobytes()
+    for row, column, side in SPECKS:
+        middle = (row + side // 2, column + side // 2)
+        assert result.mask[middle]
+        assert (result.image[middle] != image[middle]).any()
+    assert result.defects == len(SPECKS) == result.labels.max()
+    assert np.array_equal(result.labels > 0, result.mask)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 2), (2, 1), (1, 300), (3, 3), (17, 5), (41, 83)])
+@pytest.mark.parametrize("channels", [0, 4])
+@pytest.mark.usefixtures("small_tiles")
+def test_every_size_is_taken(toy_model, size, channels):
+    image = np.full((*size, channels) if channels else size, 77, np.uint8)
+    result = restored(image, toy_model)
+    assert np.array_equal(result.image, image)
+    assert result.defects == 0
+
+
+@pytest.mark.parametrize("channels", [0, 3])
+def test_tiled_equals_whole(toy_model, channels, monkeypatch):
+    image = dusty(150, 170, channels, "float32") * np.float32(0.9)
+    whole = predicted(image, toy_model)
+    monkeypatch.setitem(engine.LOADS, "cpu", engine.Load("cpu", 3, 48))
+    tiled = predicted(image, toy_model)
+    assert np.abs(tiled.repaired - whole.repaired).max() <= TOLERANCE
+    assert np.abs(tiled.probability.astype(int) - whole.probability).max() <= 1  # 1/255 by rounding
+    assert np.array_equal(
+        dsr_core.compose(tiled).mask,
+        dsr_core.compose(whole).mask,
+    )
+
+
+def test_floats_above_white_pass_outside_the_mask(toy_model):
+    image = dusty(dtype="float32")
+    image[60:75, 20:60] = 1  # one plateau, so that its inside is no damage for the toy
+    image[64:70, 30:50] = 3.5
+    result = restored(image, toy_model)
+    assert not result.mask[66:68, 36:44].any()
+    assert (result.image[66:68, 36:44] == 3.5).all()
+
+
+def test_linear_light_is_restored_in_linear_light(toy_model):
+    light = dusty(dtype="float32") ** np.float32(2.2)
+    prediction = predicted(light, toy_model, linear=True)
+    calm = (slice(60, 78), slice(5, 50))  # without specks the mean of smooth light is that light
+    assert np.abs(prediction.repaired[calm] - light[calm]).max() < 0.01
+    assert dsr_core.compose(prediction).defects == len(SPECKS)
+
+
+@pytest.mark.usefixtures("small_tiles")
+def test_progress_counts_tiles_and_a_closed_run_ends(toy_model):
+    steps = dsr_core.predict(dusty(), model=toy_model, provider="cpu")
+    first = next(steps)
+    assert first.done == 0
+    assert next(steps).done == 2  # a batch of two
+    steps.close()
+    seen = []
+    dsr_core.run(dsr_core.predict(dusty(), model=toy_model, provider="cpu"), seen.append)
+    assert [step.done for step in seen] == [*range(0, first.total, 2), first.total]
+    assert {step.total for step in seen} == {first.total}
+
+
+def test_an_image_that_is_not_contiguous_is_taken(toy_model):
+    image = dusty(channels=3)
+    turned = image[:, ::-1].transpose(1, 0, 2)
+    result = restored(turned, toy_model)
+    assert np.array_equal(result.image[~result.mask], turned[~result.mask])
+
+
+class Greedy:
+    """A session that holds no more than ``limit`` pixels at a time on each provider."""
+
+    def __init__(self, session, limit, error):
+        self.session, self.limit, self.error = session, limit, error
+
+    def run(self, names, inputs):
+        if inputs["image"].size // 3 > self.limit:
+            raise self.error
+        return self.session.run(names, inputs)
+
+
+@pytest.fixture
+def limited(monkeypatch):
+    """Return a function that limits what providers can hold, and makes CUDA seem to load."""
+
+    def limit(cuda, cpu, error):
+        original = engine.Engine.__init__
+
+        def start(self, model, provider):
+            original(self, model, "cpu")
+            self.provider = provider
+            self._session = Greedy(self._session, {"cuda": cuda, "cpu": cpu}[provider], error)
+
+        engine.load_engine.cache_clear()
+        monkeypatch.setattr(engine.Engine, "__init__", start)
+        monkeypatch.setattr(engine, "cuda_fault", lambda: "")
+        monkeypatch.setattr(engine, "SMALLEST_TILE", 32)
+        monkeypatch.setitem(engine.LOADS, "cuda", engine.Load("cuda", 4, 64))
+        monkeypatch.setitem(engine.LOADS, "cpu", engine.Load("cpu", 1, 64))
+
+    yield limit
+    engine.load_engine.cache_clear()
+
+
+def test_out_of_memory_goes_to_smaller_batches_then_tiles_then_the_cpu(toy_model, limited):
+    expected = restored(dusty(), toy_model)
+    limited(cuda=100, cpu=64 * 64, error=MemoryError())
+    seen = []
+    result = dsr_core.run(dsr_core.restore_steps(dusty(), model=toy_model), seen.append)
+    notes = [step.note for step in seen if step.note]
+    assert [note.split("going on with ")[1] for note in notes] == [
+        "2 tiles of 64 pixels at a time on CUDA",
+        "1 tile of 64 pixels at a time on CUDA",
+        "1 tile of 32 pixels at a time on CUDA",
+        "1 tile of 64 pixels at a time on the CPU",
+    ]
+    assert result.notes == tuple(notes)
+    assert result.provider == "cpu"
+    assert np.array_equal(result.image, expected.image)
+
+
+def test_who_asked_for_cuda_gets_an_error_instead_of_the_cpu(toy_model, limited):
+    limited(cuda=100, cpu=64 * 64, error=MemoryError())
+    with pytest.raises(DsrError, match="Not even 1 tile of 32 pixels at a time on CUDA"):
+        dsr_core.restore(dusty(), model=toy_model, provider="cuda")
+
+
+def test_onnxruntimes_own_word_for_it_is_understood(toy_model, limited):
+    error = RuntimeException(
+        "BFCArena::AllocateRawInternal Failed to allocate memory for requested buffer of size 5"
+    )
+    limited(cuda=64 * 64, cpu=0, error=error)
+    result = dsr_core.restore(dusty(), model=toy_model)
+    assert result.provider == "cuda"
+    assert len(result.notes) == 2
+
+
+def test_another_fault_of_onnxruntime_is_no_lack_of_memory(toy_model, limited):
+    limited(cuda=0, cpu=0, error=RuntimeException("cuDNN is out of order"))
+    with pytest.raises(DsrError, match="out of order"):
+        dsr_core.restore(dusty(), model=toy_model)
+
+
+def test_cuda_that_cannot_be_loaded_is_told(toy_model, monkeypatch):
+    monkeypatch.setattr(engine, "cuda_fault", lambda: "libcudnn.so.9 is missing")
+    result = dsr_core.restore(dusty(), model=toy_model)
+    assert result.provider == "cpu"
+    assert result.notes == ("CUDA could not be loaded (libcudnn.so.9 is missing), running on the CPU",)
+    with pytest.raises(DsrError, match=r"libcudnn\.so\.9 is missing"):
+        dsr_core.restore(dusty(), model=toy_model, provider="cuda")
+    with pytest.raises(DsrError, match="'tpu'"):
+        dsr_core.restore(dusty(), model=toy_model, provider="tpu")
+
+
+def test_a_session_is_kept_for_the_same_model_and_provider_only(toy_model, tmp_path):
+    info = find_model(toy_model)
+    first = engine.load_engine(info, "cpu")
+    assert engine.load_engine(find_model(toy_model), "cpu") is first
+    other = find_model(write_toy_model(tmp_path / "other.onnx"))
+    assert engine.load_engine(other, "cpu") is not first
+
+
+@pytest.mark.usefixtures("small_tiles")
+def test_fill_repairs_what_a_person_marked_and_nothing_else(toy_model):
+    image = dusty()
+    prediction = predicted(image, toy_model)
+    mask = np.zeros(image.shape[:2], bool)
+    mask[30:34, 50:56] = True  # sound, by the network's lights
+    seen = []
+    filled = dsr_core.run(dsr_core.fill(prediction, mask), seen.append)
+    changed = (filled.repaired != prediction.repaired).any(axis=2)
+    assert changed.any()
+    assert not changed[~mask].any()
+    assert filled.image is image
+    assert 0 < seen[-1].total < len(Grid(*mask.shape, 40, 8, 2))
+    result = dsr_core.compose(filled, mask=mask)
+    assert np.array_equal(result.mask, mask)
+    assert np.array_equal(result.image[~mask], image[~mask])
+
+
+def test_fill_takes_the_surroundings_where_the_network_sees_nothing(toy_model):
+    image = np.full((60, 60, 3), 20_000, np.uint16)
+    image[20:40, 20:40] = 22_000  # too faint for the toy, and too large to be seen even when painted
+    prediction = predicted(image, toy_model)
+    mask = np.zeros((60, 60), bool)
+    mask[18:42, 18:42] = True
+    filled = dsr_core.run(dsr_core.fill(prediction, mask))
+    centre = filled.repaired[27:33, 27:33].astype(int)
+    assert np.abs(centre - 20_000).max() < 400  # 2 % of white's third: no trace of the square
+
+
+def test_fill_with_nothing_new_runs_nothing(toy_model):
+    prediction = predicted(dusty(), toy_model)
+    seen = []
+    filled = dsr_core.run(dsr_core.fill(prediction, dsr_core.compose(prediction).mask), seen.append)
+    assert seen[0].total == 0
+    assert np.array_equal(filled.repaired, prediction.repaired)

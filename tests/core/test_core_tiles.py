@@ -1,0 +1,38 @@
+import numpy as np
+import pytest
+
+from dsr_core.tiles import Grid, mirror
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 700), (63, 64), (64, 65), (257, 129), (1000, 999)])
+@pytest.mark.parametrize(
+    ("tile", "margin", "multiple"), [(64, 8, 2), (100, 13, 16), (256, 0, 1), (32, 20, 8)]
+)
+def test_cores_cover_every_pixel_once_and_tiles_are_equal(size, tile, margin, multiple):
+    grid = Grid(*size, tile, margin, multiple)
+    covered = np.zeros(size, int)
+    index = np.arange(size[0] * size[1]).reshape(size)
+    for part in grid:
+        covered[part.core] += 1
+        cut = part.cut(index)
+        assert cut.shape == grid.tile_shape
+        assert np.array_equal(cut[part.inner], index[part.core])
+    assert (covered == 1).all()
+    assert sum(1 for _ in grid) == len(grid)
+    assert all(side % multiple == 0 for side in grid.tile_shape)
+    if tile - 2 * margin >= multiple:
+        assert max(grid.tile_shape) <= tile
+
+
+def test_a_tile_sees_its_margin_and_the_mirrored_edge():
+    image = np.arange(20 * 30).reshape(20, 30)
+    first = next(iter(Grid(20, 30, 16, 4, 2)))
+    assert np.array_equal(
+        first.cut(image), np.pad(image, 4, mode="reflect")[: first.rows.size, : first.columns.size]
+    )
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 10])
+def test_mirror_reflects_as_often_as_it_takes(length):
+    expected = np.pad(np.arange(length), 25, mode="reflect" if length > 1 else "edge")
+    assert np.array_equal(mirror(np.arange(-25, length + 25), length), expected)
