@@ -131,5 +131,5 @@ def _opacity(
 
     It depends on the mask alone, so that a mask that a person saved gives the same picture again.
     """
-    distance = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_3)[at]
+    distance = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)[at]
     return np.asarray(np.minimum(distance / np.float32(feather + 1), 1), np.float32)

@@ -44,7 +44,7 @@ class Grid:
     height, width
         Size of the image in pixels.
     size
-        Longest permitted side of a tile; margins are kept even where this leaves a core of one pixel.
+        Longest side of a tile; only margins that would take more than half of it make it longer.
     margin
         Pixels around a core that the network sees and whose results are thrown away.
     multiple_of
@@ -73,7 +73,7 @@ class Grid:
 
     def _count(self, length: int) -> int:
         largest = self.size // self.multiple_of * self.multiple_of - 2 * self.margin
-        return -(-length // max(1, largest))
+        return -(-length // max(largest, 2 * self.margin, self.multiple_of))
 
     def _side(self, length: int) -> int:
         core = -(-length // self._count(length))
