@@ -67,7 +67,7 @@ class VGGFeatures(nn.Module):
         layers
             Some of :data:`LAYERS`.
         """
-        x = _normalise(image)
+        x = normalise(image)
         features = []
         for layer, stage in zip(LAYERS, self.stages, strict=True):
             x = stage(x)
@@ -84,7 +84,7 @@ def vgg16_bn_features() -> nn.Sequential:
     return layers
 
 
-def _normalise(image: Tensor) -> Tensor:
+def normalise(image: Tensor) -> Tensor:
     """Shift and scale RGB in [0, 1] to the mean and spread that ImageNet's networks were trained with."""
     mean, std = image.new_tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]).view(2, 1, 3, 1, 1)
     normal: Tensor = (image - mean) / std
@@ -104,7 +104,7 @@ def _randomise(layers: nn.Sequential, name: str) -> None:
             nn.init.constant_(layer.weight, RANDOM_SPREAD)
             layer.momentum = 1.0  # the statistics become those of the one batch below
     with torch.no_grad():
-        layers.train()(_normalise(pink_noise(8, 128, generator)))
+        layers.train()(normalise(pink_noise(8, 128, generator)))
 
 
 def _load(layers: nn.Sequential, path: Path) -> None:

@@ -1,0 +1,112 @@
+"""Validation pairs and the evaluation, on photographs of scikit-image and procedural damage."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from dsr_core.errors import DsrError
+from training import evaluate, pairs
+from training.evaluate import BASELINES, load_pairs, worst_median_best
+from training.pairs import GROUPS, SCALES, make_pairs
+
+SIZE = 96
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    for name in ("astronaut", "chelsea", "coffee"):
+        image = cv2.cvtColor(getattr(data, name)(), cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(folder / f"{name}.png"), image)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(photos, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pairs") / "new"
+    arguments = ["--output", str(folder), "--photos", str(photos), "--per-group", "1", "--size", str(SIZE)]
+    assert pairs.main(arguments) == 0
+    return folder
+
+
+def test_every_group_and_scale_has_its_pair(folder):
+    entries = json.loads((folder / "pairs.json").read_text())
+    assert {(e["group"], e["scale"]) for e in entries} == {(g, s) for g in GROUPS for s in SCALES} | {
+        ("web", 0.2)
+    }
+    for pair in load_pairs(folder):
+        assert pair.damaged.shape == pair.clean.shape == (*pair.true.shape, 3)
+        assert pair.true.shape == ((256, 256) if pair.group == "web" else (SIZE, SIZE))
+
+
+def test_the_mask_is_where_the_damage_is(folder):
+    for pair in load_pairs(folder):
+        change = np.abs(pair.damaged.astype(int) - pair.clean).max(-1)
+        if pair.group == "clean":
+            assert not change.any()
+            assert not pair.true.any()
+        elif pair.true.any():
+            # JPEG may smear some of it, but the mask holds what changed most
+            assert change[pair.true].mean() > 3 * max(change[~pair.true].mean(), 0.5)
+    assert sum(pair.true.any() for pair in load_pairs(folder)) > 10
+
+
+def test_pairs_are_made_the_same_again(folder, photos, tmp_path):
+    make_pairs(tmp_path / "again", sorted(photos.iterdir()), None, per_group=1, size=SIZE)
+    for one in sorted(folder.rglob("*.png")):
+        assert one.read_bytes() == (tmp_path / "again" / one.relative_to(folder)).read_bytes()
+
+
+def test_pairs_do_not_go_into_a_folder_in_use(folder, photos):
+    with pytest.raises(DsrError, match="not empty"):
+        make_pairs(folder, sorted(photos.iterdir()), None)
+
+
+def test_the_evaluation_of_a_model_and_the_baselines(folder, toy_model, tmp_path, capsys):
+    arguments = ["--models", str(toy_model), "--pairs", str(folder), "--provider", "cpu"]
+    arguments += ["--json", str(tmp_path / "out" / "r.json"), "--markdown", str(tmp_path / "results.md")]
+    assert evaluate.main(arguments) == 0
+    content = json.loads((tmp_path / "out" / "r.json").read_text())
+    methods = {*BASELINES, "model toy (toy)"}
+    groups = content["groups"]
+    assert set(groups) == {"all", *GROUPS, "web", "scale 0.2", "scale 0.25", "scale 0.5", "scale 1"}
+    assert all(set(group) == methods for group in groups.values())
+    assert groups["all"]["damaged input"]["images"] == 22
+    assert groups["all"]["damaged input"]["ssim_change"] == 0
+    assert groups["all"]["damaged input"]["average_precision"] is None
+    assert 0 < groups["all"]["model toy (toy)"]["average_precision"] <= 1
+    assert groups["clean"]["damaged input"]["psnr"] == 60
+    assert groups["all"]["true mask + Telea"]["psnr_damage"] > groups["all"]["damaged input"]["psnr_damage"]
+    assert content["models"][0]["name"] == "toy"
+    page = (tmp_path / "results.md").read_text()
+    assert page.count("| model toy (toy) |") == len(groups)
+    assert "nan" not in page
+    assert str(tmp_path) not in page
+    assert cv2.imread(str(tmp_path / "out" / "r.toy.png")).shape[0] == 3 * 256
+    assert "r.json" in capsys.readouterr().out
+
+
+def test_the_figure_shows_the_worst_the_median_and_the_best(folder):
+    results = evaluate.evaluate(load_pairs(folder), {"median": BASELINES["median + threshold"]})["median"]
+    chosen = worst_median_best(results)
+    changes = {name: m.ssim - m.ssim_before for name, m in results.items() if m.defects}
+    assert changes[chosen[0]] == min(changes.values())
+    assert changes[chosen[-1]] == max(changes.values())
+    assert worst_median_best({}) == []
+
+
+@pytest.mark.parametrize(("model", "words"), [("missing.onnx", "no model"), (None, "pairs.json")])
+def test_what_is_missing_is_named(model, words, toy_model, tmp_path, capsys):
+    arguments = [
+        "--models",
+        model or str(toy_model),
+        "--pairs",
+        str(tmp_path),
+        "--json",
+        str(tmp_path / "r.json"),
+    ]
+    assert evaluate.main(arguments) == 1
+    assert words in capsys.readouterr().err
