@@ -395,8 +395,8 @@ class Dialog:
     ZOOMS = ((16, 1), (8, 1), (4, 1), (2, 1), (1, 1), (1, 2), (1, 4))  # picture pixels a step, screen pixels each
 
     def __init__(self, procedure, config, engine, target):
-        gi.require_version("GimpUi", "3.0")
-        gi.require_version("Gtk", "3.0")
+        for name in ("Gdk", "GimpUi", "Gtk"):
+            gi.require_version(name, "3.0")
         from gi.repository import Gdk, GdkPixbuf, GimpUi, Gtk
 
         self.gdk, self.pixbuf, self.gtk = Gdk, GdkPixbuf.Pixbuf, Gtk
@@ -430,7 +430,6 @@ class Dialog:
         area = gtk.EventBox(halign=gtk.Align.CENTER, valign=gtk.Align.CENTER)
         area.set_size_request(self.WIDTH, self.HEIGHT)
         area.add_events(gdk.EventMask.SCROLL_MASK | gdk.EventMask.BUTTON1_MOTION_MASK | gdk.EventMask.BUTTON_PRESS_MASK)
-        area.set_tooltip_text("Drag to move, turn the wheel to zoom")
         area.add(self.picture)
         area.connect("button-press-event", self._on_press)
         area.connect("motion-notify-event", self._on_drag)
@@ -455,7 +454,7 @@ class Dialog:
             views.add(button)
             first = first or button
         bar.pack_start(views, False, False, 0)
-        self.zoom_label = gtk.Label(width_chars=6)
+        self.zoom_label = gtk.Label(width_chars=6, tooltip_text="Turn the wheel to zoom, drag the picture to move")
         for icon, step, tip in (("zoom-in-symbolic", 1, "Zoom in"), ("zoom-out-symbolic", -1, "Zoom out")):
             button = gtk.Button.new_from_icon_name(icon, gtk.IconSize.BUTTON)
             button.set_tooltip_text(tip)
@@ -472,8 +471,9 @@ class Dialog:
 
     def _settings_box(self):
         gtk = self.gtk
-        for name in ("sensitivity", "grow", "feather"):
-            self.window.get_scale_entry(name, 1.0)
+        self.window.get_scale_entry("sensitivity", 1.0)
+        for name in ("grow", "feather"):
+            self.window.get_scale_entry(name, 1.0).set_bounds(0, 20, True)  # the entry beside it takes more
         find = self.window.fill_box("find", ["sensitivity", "polarity", "min-size", "max-size"])
         repair = self.window.fill_box("repair", ["grow", "feather"])
         output = self.window.fill_box("result", ["output"])
@@ -481,6 +481,11 @@ class Dialog:
         network.pack_start(self._model_row(), False, False, 0)
         network.reorder_child(network.get_children()[-1], 0)
         column = gtk.Box(orientation=gtk.Orientation.VERTICAL, spacing=18)
+        column.set_size_request(400, -1)
+        aligned = gtk.SizeGroup(mode=gtk.SizeGroupMode.HORIZONTAL)
+        for name in (*OPTIONS, "output", "provider"):
+            aligned.add_widget(self.window.get_widget(name, GObject.TYPE_NONE).get_label())
+        aligned.add_widget(network.get_children()[0].get_children()[0])
         for title, box in (("Find", find), ("Repair", repair), ("Result", output), ("Network", network)):
             heading = gtk.Label(xalign=0, use_markup=True, label=f"<b>{title}</b>")
             part = gtk.Box(orientation=gtk.Orientation.VERTICAL, spacing=6)
@@ -500,6 +505,7 @@ class Dialog:
         self.config.connect("notify::model", lambda config, _: combo.set_active_id(config.get_property("model")))
         row = self.gtk.Box(spacing=6)
         label = self.gtk.Label.new_with_mnemonic("_Model")
+        label.set_xalign(0)
         label.set_mnemonic_widget(combo)
         row.pack_start(label, False, False, 0)
         row.pack_start(combo, True, True, 0)
@@ -622,7 +628,12 @@ class Dialog:
             self._refresh()
 
     def _set_zoom(self, zoom):
-        self.zoom = min(max(zoom, 0), len(self.ZOOMS) - 1)
+        _, _, width, height = self.target.seen
+        fitting = [
+            number for number, (step, scale) in enumerate(self.ZOOMS)
+            if width * scale <= self.WIDTH * step and height * scale <= self.HEIGHT * step
+        ]
+        self.zoom = min(max(zoom, 0, *fitting[-1:]), len(self.ZOOMS) - 1)
         self._refresh()
 
     def _on_press(self, _, event):
@@ -682,8 +693,10 @@ def run(procedure, run_mode, image, drawables, config, _data):
         if results:
             apply(image, output, results)
             Gimp.displays_flush()
+        shown = dialog.notes if dialog else []
         for note in (*notes, *filter(None, remarks)):
-            Gimp.message(note)
+            if note not in shown:
+                Gimp.message(note)
     except Problem as problem:
         return procedure.new_return_values(Gimp.PDBStatusType.EXECUTION_ERROR, GLib.Error(str(problem)))
     return procedure.new_return_values(Gimp.PDBStatusType.SUCCESS, GLib.Error())
@@ -712,7 +725,7 @@ class Plugin(Gimp.PlugIn):
         procedure.set_sensitivity_mask(
             Gimp.ProcedureSensitivityMask.DRAWABLE | Gimp.ProcedureSensitivityMask.DRAWABLES
         )
-        procedure.set_menu_label("Remove dust & _scratches…")
+        procedure.set_menu_label("Remo_ve dust & scratches…")
         procedure.add_menu_path("<Image>/Filters/Enhance")
         procedure.set_documentation(
             "Finds dust, hairs and scratches on scanned film and repairs them",
@@ -723,23 +736,23 @@ class Plugin(Gimp.PlugIn):
         procedure.set_attribution("The dust-scratch-removal authors", "The dust-scratch-removal authors", "2026")
         both = GObject.ParamFlags.READWRITE
         procedure.add_double_argument(
-            "sensitivity", "_Sensitivity", "How much is taken for damage: more finds more", 0.0, 1.0, 0.5, both)
+            "sensitivity", "S_ensitivity", "How much is taken for damage: more finds more", 0.0, 1.0, 0.5, both)
         procedure.add_choice_argument(
             "polarity", "_Polarity", "Which defects: brighter or darker than what they cover",
             choice(("auto", "Automatic"), ("bright", "Bright only"), ("dark", "Dark only"), ("both", "Bright and dark")),
             "auto", both)
         procedure.add_int_argument(
-            "min-size", "S_mallest size (px)", "Longer side of the smallest defect, in pixels; 0 is no limit",
+            "min-size", "Smalles_t size (px)", "Longer side of the smallest defect, in pixels; 0 is no limit",
             0, 1_000_000, 0, both)
         procedure.add_int_argument(
-            "max-size", "_Largest size (px)", "Longer side of the largest defect, in pixels; 0 is no limit",
+            "max-size", "Lar_gest size (px)", "Longer side of the largest defect, in pixels; 0 is no limit",
             0, 1_000_000, 0, both)
         procedure.add_int_argument(
-            "grow", "_Grow (px)", "Pixels that the repair reaches beyond what was found", 0, 100, 1, both)
+            "grow", "Gro_w (px)", "Pixels that the repair reaches beyond what was found", 0, 100, 1, both)
         procedure.add_double_argument(
-            "feather", "S_often (px)", "Width of the repair's soft edge, in pixels", 0.0, 100.0, 1.0, both)
+            "feather", "So_ften (px)", "Width of the repair's soft edge, in pixels", 0.0, 100.0, 1.0, both)
         procedure.add_choice_argument(
-            "output", "_Output", "What becomes of the repairs",
+            "output", "O_utput", "What becomes of the repairs",
             choice(
                 (REPAIRS_MASK, "A layer of repairs, with a mask"),
                 (REPAIRS_ALPHA, "A layer of repairs, transparent elsewhere"),
@@ -750,10 +763,10 @@ class Plugin(Gimp.PlugIn):
             ),
             REPAIRS_MASK, both)
         procedure.add_choice_argument(
-            "provider", "_Runs on", "Where the network runs",
+            "provider", "Runs o_n", "Where the network runs",
             choice(("auto", "Automatic"), ("cuda", "Graphics card (CUDA)"), ("cpu", "Processor")), "auto", both)
         procedure.add_string_argument(
-            "model", "Mo_del", "1, 2 or 3 for a model that comes along, or the path of an ONNX file", "3", both)
+            "model", "_Model", "1, 2 or 3 for a model that comes along, or the path of an ONNX file", "3", both)
         return procedure
 
 

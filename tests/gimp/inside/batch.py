@@ -1,0 +1,324 @@
+"""Runs in GIMP's Python: puts the filter through its cases and keeps what came of each, for the tests to judge."""
+
+import json
+import os
+import pathlib
+import subprocess
+import time
+import traceback
+
+import gi
+
+for _name, _version in (("Babl", "0.1"), ("Gegl", "0.4"), ("Gimp", "3.0")):
+    gi.require_version(_name, _version)
+from gi.repository import Babl, Gegl, Gimp, Gio
+
+JOB = pathlib.Path("/job")
+WIDTH, HEIGHT = 90, 60
+ENGINE = next(JOB.glob("home/.config/GIMP/*/plug-ins/dust_scratch_removal/engine.json"))
+PRECISIONS = json.loads((JOB / "in" / "precisions.json").read_text())
+CASES = []
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+def keep(name, data):
+    (JOB / "out" / f"{name}.raw").write_bytes(bytes(data))
+
+
+def everything(drawable):
+    return Gegl.Rectangle.new(0, 0, drawable.get_width(), drawable.get_height())
+
+
+def read(drawable):
+    coding = Babl.get_name(drawable.get_format())
+    return bytes(drawable.get_buffer().get(everything(drawable), 1.0, coding, Gegl.AbyssPolicy.NONE))
+
+
+def read_mask(drawable):
+    coding = "Y' u8" if "'" in Babl.get_name(drawable.get_format()) else "Y u8"
+    return bytes(drawable.get_buffer().get(everything(drawable), 1.0, coding, Gegl.AbyssPolicy.NONE))
+
+
+def write(drawable, data):
+    buffer = drawable.get_buffer()
+    buffer.set(everything(drawable), Babl.get_name(drawable.get_format()), data)
+    buffer.flush()
+
+
+def picture(kind="u8", encoding="NON_LINEAR", base="RGB", alphas=(False,), seed=0):
+    """Return an image and its layers, top layer first, filled with the scene."""
+    precision = getattr(Gimp.Precision, f"{kind.upper()}_{encoding}")
+    image = Gimp.Image.new_with_precision(WIDTH, HEIGHT, getattr(Gimp.ImageBaseType, base), precision)
+    return image, [add(image, kind, base, alpha, seed + number) for number, alpha in enumerate(alphas)]
+
+
+def add(image, kind, base="RGB", alpha=False, seed=0, parent=None, position=-1):
+    channels = {"RGB": 3, "GRAY": 1}[base] + alpha
+    kinds = {1: Gimp.ImageType.GRAY_IMAGE, 2: Gimp.ImageType.GRAYA_IMAGE,
+             3: Gimp.ImageType.RGB_IMAGE, 4: Gimp.ImageType.RGBA_IMAGE}
+    layer = Gimp.Layer.new(image, "scan", WIDTH, HEIGHT, kinds[channels], 100, Gimp.LayerMode.NORMAL)
+    image.insert_layer(layer, parent, len(image.get_layers()) if position < 0 else position)
+    write(layer, (JOB / "in" / f"{kind}-{channels}-{seed}.raw").read_bytes())
+    return layer
+
+
+def call(image, drawables, wanted="SUCCESS", **arguments):
+    """Run the filter without a dialog; return the message if it was to fail."""
+    procedure = Gimp.get_pdb().lookup_procedure("plug-in-dust-scratch-removal")
+    config = procedure.create_config()
+    config.set_property("run-mode", Gimp.RunMode.NONINTERACTIVE)
+    config.set_property("image", image)
+    config.set_core_object_array("drawables", drawables)
+    for name, value in {"model": "/job/toy.onnx", "provider": "cpu", **arguments}.items():
+        config.set_property(name.replace("_", "-"), value)
+        assert config.get_property(name.replace("_", "-")) == value, name
+    status = procedure.run(config).index(0)
+    message = Gimp.get_pdb().get_last_error() if status != Gimp.PDBStatusType.SUCCESS else ""
+    assert status == getattr(Gimp.PDBStatusType, wanted), (status, message)
+    return message
+
+
+def describe(image):
+    """Return everything a filter could have changed but for pixels."""
+    return {
+        "layers": [[layer.get_name(), list(layer.get_offsets())[1:]] for layer in image.get_layers()],
+        "channels": [channel.get_name() for channel in image.get_channels()],
+        "selection": str(Gimp.Selection.bounds(image)),
+        "selected": [item.get_name() for item in image.get_selected_drawables()],
+    }
+
+
+@case
+def formats():
+    for number, (kind, encoding) in enumerate(PRECISIONS):
+        for base in ("RGB", "GRAY"):
+            image, layers = picture(kind, encoding, base, (False, True))
+            output = ("in-place", "repairs")[(number + (base == "GRAY")) % 2]
+            before = [read(layer) for layer in layers]
+            call(image, layers, output=output)
+            after = layers if output == "in-place" else image.get_layers()[0::2]
+            for layer, alpha in zip(after, (False, True), strict=True):
+                name = f"formats-{kind}-{encoding}-{base}-{alpha}"
+                keep(name, read(layer))
+                if output == "repairs":
+                    keep(f"{name}-mask", read_mask(layer.get_mask()))
+            assert output == "in-place" or [read(layer) for layer in layers] == before
+            image.delete()
+
+
+@case
+def outputs():
+    result = {}
+    for output in ("repairs-alpha", "restored", "selection", "channel"):
+        image, (layer,) = picture("u16")
+        image.set_color_profile(Gimp.ColorProfile.new_rgb_adobe())
+        write(layer, (JOB / "in" / "u16-3-0.raw").read_bytes())
+        before = read(layer)
+        call(image, [layer], output=output)
+        assert read(layer) == before
+        keep(f"outputs-{output}", read(image.get_layers()[0]))
+        if output == "selection":
+            keep("outputs-selection-mask", read_mask(image.get_selection()))
+        if output == "channel":
+            keep("outputs-channel-mask", read_mask(image.get_channels()[0]))
+        result[output] = describe(image)
+        image.delete()
+    return result
+
+
+@case
+def selection():
+    for output in ("in-place", "repairs"):
+        for kind, soft in (("float", False), ("u16", True)):
+            image, (layer,) = picture(kind)
+            layer.set_offsets(7, -5)
+            image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 10, 50, 30)
+            if soft:
+                Gimp.Selection.feather(image, 12)
+            keep(f"selection-{output}-{kind}-clip", read_mask(image.get_selection()))
+            state = describe(image)
+            call(image, [layer], output=output, polarity="both")
+            if output == "in-place":
+                assert describe(image) == state, (state, describe(image))
+                keep(f"selection-{output}-{kind}", read(layer))
+            else:
+                added = image.get_layers()[0]
+                keep(f"selection-{output}-{kind}", read(added))
+                keep(f"selection-{output}-{kind}-mask", read_mask(added.get_mask()))
+                placed = [*list(added.get_offsets())[1:], added.get_width(), added.get_height()]
+                (JOB / "out" / f"selection-{kind}.json").write_text(json.dumps(placed))
+            image.delete()
+    image, (layer,) = picture()
+    layer.set_offsets(0, 30)
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, 20, 20)
+    return call(image, [layer], "EXECUTION_ERROR")
+
+
+@case
+def groups_and_masks():
+    image, _ = picture()
+    group = Gimp.GroupLayer.new(image, "roll")
+    image.insert_layer(group, None, 0)
+    layer = add(image, "u8", parent=group, position=0)
+    mask = layer.create_mask(Gimp.AddMaskType.WHITE)
+    write(mask, bytes([255] * (WIDTH * 30) + [100] * (WIDTH * 30)))
+    layer.add_mask(mask)
+    layer.set_edit_mask(False)
+    for output in ("repairs", "repairs-alpha", "restored"):
+        call(image, [layer], output=output)
+        added = group.get_children()[0]
+        keep(f"groups-{output}", read(added))
+        keep(f"groups-{output}-mask", read_mask(added.get_mask()))
+        image.remove_layer(added)
+    assert [item.get_id() for item in group.get_children()] == [layer.get_id()]
+    call(image, [group])
+    names = [item.get_name() for item in image.get_layers()]
+    refused = call(image, [group], "EXECUTION_ERROR", output="in-place")
+    before = read(layer)
+    call(image, [mask], output="in-place")  # a flat mask has no defects
+    assert read(layer) == before
+    return {"names": names, "refused": refused, "mask": call(image, [mask], "EXECUTION_ERROR")}
+
+
+@case
+def several_layers():
+    image, layers = picture("u8", alphas=(False, False))
+    layers[1].set_offsets(40, 20)
+    call(image, layers)
+    names = [[item.get_name(), list(item.get_offsets())[1:]] for item in image.get_layers()]
+    for item in image.get_layers()[0::2]:
+        image.remove_layer(item)
+    call(image, layers, output="selection")
+    keep("several-selection", read_mask(image.get_selection()))
+    return names
+
+
+@case
+def channels():
+    image, _ = picture("u8", "LINEAR")
+    channel = Gimp.Channel.new(image, "plate", WIDTH, HEIGHT, 50, Gegl.Color.new("red"))
+    image.insert_channel(channel, None, 0)
+    write(channel, (JOB / "in" / "u8-1-0.raw").read_bytes())
+    call(image, [channel])
+    keep("channels-copy", read(image.get_channels()[0]))
+    names = [item.get_name() for item in image.get_channels()]
+    call(image, [channel], output="in-place")
+    keep("channels-in-place", read(channel))
+    return names
+
+
+@case
+def from_script_fu():
+    image, (layer,) = picture()
+    evaluate = Gimp.get_pdb().lookup_procedure("plug-in-script-fu-eval")
+    config = evaluate.create_config()
+    config.set_property("script", f"""(plug-in-dust-scratch-removal #:run-mode RUN-NONINTERACTIVE
+        #:image {image.get_id()} #:drawables (vector {layer.get_id()}) #:sensitivity 0.9 #:polarity "bright"
+        #:min-size 1 #:max-size 40 #:grow 2 #:feather 0.0 #:model "3" #:provider "cpu" #:output "in-place")""")
+    status = evaluate.run(config).index(0)
+    keep("script-fu", read(layer))
+    return str(status)
+
+
+@case
+def menu():
+    procedure = Gimp.get_pdb().lookup_procedure("plug-in-dust-scratch-removal")
+    return [procedure.get_menu_paths(), procedure.get_menu_label().replace("_", "")]
+
+
+def refusal(image, layers, **arguments):
+    """Return the sentence of a failing call that changed nothing."""
+    state, before = describe(image), [read(layer) for layer in layers]
+    message = call(image, layers, "EXECUTION_ERROR", **arguments)
+    assert describe(image) == state
+    assert [read(layer) for layer in layers] == before
+    return message
+
+
+@case
+def refusals():
+    image, (layer,) = picture()
+    said = {"model": refusal(image, [layer], model="/job/none.onnx")}
+    said["cuda"] = refusal(image, [layer], provider="cuda") if not pathlib.Path("/dev/nvidia0").exists() else "CUDA"
+    layer.set_lock_content(True)
+    said["locked"] = refusal(image, [layer], output="in-place")
+    layer.set_lock_content(False)
+    layer.set_opacity(50)
+    call(image, [layer])  # works, with a remark
+
+    image, (layer,) = picture()
+    settings = ENGINE.read_text()
+    fakes = {"gone": "/nowhere/python", "empty": "/usr/bin/python3"}
+    for name in ("old", "dying", "sleeping"):
+        fakes[name] = str(JOB / "inside" / f"fake-{name}")
+    try:
+        for name, python in fakes.items():
+            ENGINE.write_text(json.dumps({"python": python}))
+            if name == "sleeping":
+                kill_soon(b"fake_worker.py", 0.5)
+            said[name] = refusal(image, [layer])
+        ENGINE.unlink()
+        said["unknown"] = refusal(image, [layer])
+    finally:
+        ENGINE.write_text(settings)
+    return said
+
+
+def processes(name):
+    """Return the ids of the processes whose command line holds this name."""
+    found = []
+    for entry in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if name in (entry / "cmdline").read_bytes() and int(entry.name) != os.getpid():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def kill_soon(name, wait):
+    """Kill the first process of this name, a while after it appears; GIMP's Python waits for the filter meanwhile."""
+    program = (
+        f"import sys, time, os; sys.argv = ['x']; exec(open('/job/inside/killer.py').read()); kill({name!r}, {wait})"
+    )
+    return subprocess.Popen(["/usr/bin/python3", "-c", program])
+
+
+@case
+def cancel_leaves_no_orphan():
+    """GIMP's Cancel kills the plug-in outright: it cannot clean up, so the worker has to notice."""
+    image = Gimp.Image.new(5000, 4000, Gimp.ImageBaseType.GRAY)
+    layer = Gimp.Layer.new(image, "big", 5000, 4000, Gimp.ImageType.GRAY_IMAGE, 100, Gimp.LayerMode.NORMAL)
+    image.insert_layer(layer, None, 0)
+    while processes(b"dust_scratch_removal.py"):  # the one before may still be on its way out
+        time.sleep(0.1)
+    killer = kill_soon(b"dust_scratch_removal.py", 2.5)
+    try:
+        call(image, [layer], "CALLING_ERROR")
+    finally:
+        killer.wait()
+    alive_at_first = processes(b"dsr_core.worker")
+    deadline = time.monotonic() + 20
+    while processes(b"dsr_core.worker") and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return {"left": processes(b"dsr_core.worker"), "at_first": alive_at_first, "layers": len(image.get_layers())}
+
+
+def main():
+    for function in CASES:
+        started = time.monotonic()
+        try:
+            outcome = {"result": function()}
+        except Exception:
+            outcome = {"error": traceback.format_exc()}
+        outcome["seconds"] = round(time.monotonic() - started, 1)
+        (JOB / "out" / f"{function.__name__}.json").write_text(json.dumps(outcome, default=str))
+    for image in Gimp.get_images():
+        image.delete()
+
+
+main()
