@@ -41,7 +41,7 @@ class RemoveDust(Container):
         self._restored: Image | None = None
         self._worker: Any = None
         self._job: tuple[Frames, dict[str, Any], Options, dict[Position, Edit]] | None = None
-        self._note = ""
+        self._note, self._telling = "", False
         self._stale: list[Position] = []
         self._timer = QTimer(self.native, interval=0, singleShot=True)
         self._timer.timeout.connect(self._recompose_next)
@@ -116,9 +116,11 @@ class RemoveDust(Container):
         if step.note and step.note != self._note:
             self._note = step.note
             show_info(step.note)
-        bar = self._worker.pbar
-        bar.total = step.total
-        bar.update(step.done - bar.n)  # last, because it lets other events in
+        if not self._telling:  # napari's bar lets other events in, the next steps among them
+            self._telling, bar = True, self._worker.pbar
+            bar.total = step.total
+            bar.update(step.done - bar.n)
+            self._telling = False
 
     def _made(self, result: Result) -> None:
         if self._worker is None or self._job is None:

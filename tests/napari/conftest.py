@@ -70,7 +70,10 @@ class Dock:
 
     def settled(self):
         """Wait until nothing runs and nothing is left to be composed."""
-        self.qtbot.waitUntil(lambda: not self.running and not self.widget._stale, timeout=60_000)
+        self.until(lambda: not self.running and not self.widget._stale)
+
+    def until(self, condition):
+        self.qtbot.waitUntil(condition, timeout=60_000)  # patient, for machines that are busy with other work
 
     def choose(self, **values):
         for name, value in values.items():

@@ -128,10 +128,10 @@ def test_edits_outlive_the_sliders(opened):
     assert defects.data[added].all()
 
 
-def test_painting_while_it_runs_is_not_lost(opened, network, qtbot):
+def test_painting_while_it_runs_is_not_lost(opened, network):
     network.seconds = 0.05
     opened.click("find", wait=False)
-    qtbot.waitUntil(lambda: network.batches >= 1)
+    opened.until(lambda: network.batches >= 1)
     paint(opened["defects of scan"], SPOT, 99)
     opened.settled()
     assert opened["defects of scan"].data[SPOT[0]]
