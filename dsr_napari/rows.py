@@ -26,6 +26,14 @@ RUNS_ON = {"cuda": "the graphics card", "cpu": "the processor"}
 
 _LABEL_WIDTH = 80
 _LARGEST = 100_000
+_TOOLTIPS = {
+    "sensitivity": "Further to the right, more is taken for damage.",
+    "polarity": "Defects brighter or darker than the picture; auto drops faint ones unlike nearly all clear ones.",
+    "min size": "Smaller defects stay; 0 is no limit.",
+    "max size": "Larger defects stay; 0 is no limit.",
+    "grow": "How far a repair reaches beyond what was found.",
+    "feather": "Width of its soft edge, inside.",
+}
 
 
 def make_rows(viewer: Viewer) -> list[Container]:
@@ -40,20 +48,10 @@ def make_rows(viewer: Viewer) -> list[Container]:
         _row("model", ComboBox(name="model", choices=_models())),
         _row("sensitivity", FloatSlider(name="sensitivity", value=start.sensitivity, max=1, step=0.01)),
         _row("polarity", ComboBox(name="polarity", value=start.polarity, choices=POLARITIES)),
-        _row(
-            "size",
-            SpinBox(name="min_size", value=start.min_size, max=_LARGEST, tooltip="Smaller defects stay."),
-            Label(value="to"),
-            SpinBox(name="max_size", value=start.max_size, max=_LARGEST, tooltip="Larger defects stay; 0: no limit."),
-            Label(value="px"),
-        ),
-        _row(
-            "grow",
-            SpinBox(name="grow", value=start.grow, max=100, tooltip="How far a repair reaches beyond what was found."),
-            Label(value="feather"),
-            FloatSpinBox(name="feather", value=start.feather, max=100, step=0.5, tooltip="Its soft edge, inside."),
-            Label(value="px"),
-        ),
+        _row("min size", SpinBox(name="min_size", value=start.min_size, max=_LARGEST), Label(value="px")),
+        _row("max size", SpinBox(name="max_size", value=start.max_size, max=_LARGEST), Label(value="px")),
+        _row("grow", SpinBox(name="grow", value=start.grow, max=100), Label(value="px")),
+        _row("feather", FloatSpinBox(name="feather", value=start.feather, max=100, step=0.5), Label(value="px")),
         _row("run on", ComboBox(name="provider", choices=[("auto", "auto"), *((v, k) for k, v in RUNS_ON.items())])),
         _row("", PushButton(name="find", text="Find"), PushButton(name="remove", text="Remove")),
         _row("", ProgressBar(name="progress", max=1), PushButton(name="cancel", text="Cancel")),
@@ -68,6 +66,7 @@ def _models() -> list[tuple[str, str]]:
 
 def _row(label: str, *widgets: Widget) -> Container:
     row = Container(name=f"{label} row", widgets=widgets, layout="horizontal", labels=False)
+    row.tooltip = _TOOLTIPS.get(label, "")
     if label:
         row.insert(0, Label(value=label))
         row[0].min_width = _LABEL_WIDTH

@@ -1,6 +1,7 @@
 """What the dock makes: the filter's own result, to the bit, in a layer like the one it came from."""
 
 from itertools import product
+from pathlib import Path
 
 import dask.array as da
 import numpy as np
@@ -9,6 +10,10 @@ from napari.layers import Image, Labels, Shapes
 from scans import make_scan
 
 import dsr_core
+from dsr_core.cli import main
+from dsr_core.io import read_picture
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -216,3 +221,15 @@ def test_planes_whose_axis_says_that_they_are_frames(open_dock, restore):
     dock.choose(frames="all")
     dock.click("remove")
     assert np.array_equal(dock["roll restored"].data[2], restore(stack[2]).image)
+
+
+def test_the_command_line_makes_the_same(open_dock, shipped_model, tmp_path):
+    dock = open_dock()
+    dock.viewer.open_sample("dust-scratch-removal", "scan")
+    dock.choose(sensitivity=0.7, grow=2)
+    dock.click("remove")
+    source, output, mask = ROOT / "examples" / "scan.tif", tmp_path / "restored.tif", tmp_path / "mask.png"
+    options = ["--sensitivity", "0.7", "--grow", "2", "--model", str(shipped_model), "--provider", "cpu"]
+    assert main(["restore", str(source), "-o", str(output), "--mask", str(mask), *options]) == 0
+    assert np.array_equal(read_picture(output).pixels, dock["scan restored"].data)
+    assert np.array_equal(read_picture(mask).pixels > 0, dock["defects of scan"].data > 0)
