@@ -165,7 +165,8 @@ def shrink(pixels: Array, step: int) -> Array:
     size = (-(-pixels.shape[1] // step), -(-pixels.shape[0] // step))
     known = pixels.dtype in (np.uint8, np.uint16, np.float32, np.float64)
     work = np.ascontiguousarray(pixels if known else pixels.astype(np.float64))
-    return cv2.resize(work, size, interpolation=cv2.INTER_AREA).astype(pixels.dtype)
+    small = cv2.resize(work, size, interpolation=cv2.INTER_AREA)
+    return (small if known or pixels.dtype.kind == "f" else np.rint(small)).astype(pixels.dtype)
 
 
 def shrink_mask(mask: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:

@@ -281,8 +281,8 @@ def write_in_place(target, pixels):
     """Change the drawable's own pixels, to the bit, and in a way that can be undone."""
     image, drawable = target.image, target.drawable
     # With a selection GIMP blends in float and rounds; the worker has respected it already, so it is put aside.
-    saved = None if Gimp.Selection.is_empty(image) else Gimp.Selection.save(image)
     selected = image.get_selected_layers(), image.get_selected_channels()
+    saved = None if Gimp.Selection.is_empty(image) else Gimp.Selection.save(image)
     if saved:
         Gimp.Selection.none(image)
     shadow = drawable.get_shadow_buffer()
@@ -294,7 +294,7 @@ def write_in_place(target, pixels):
     if saved:
         image.select_item(Gimp.ChannelOps.REPLACE, saved)
         image.remove_channel(saved)
-        (image.set_selected_layers(selected[0]) if selected[0] else image.set_selected_channels(selected[1]))
+        reselect(image, *selected)
     drawable.update(*target.region)
 
 
@@ -378,10 +378,15 @@ def mark(image, output, results):
     if output == SELECTION:
         image.select_item(Gimp.ChannelOps.REPLACE, union)
         image.remove_channel(union)
-    if selected[0]:
-        image.set_selected_layers(selected[0])
+    reselect(image, *selected)
+
+
+def reselect(image, layers, channels):
+    """Select again what a new channel has taken the selection from."""
+    if layers:
+        image.set_selected_layers(layers)
     else:
-        image.set_selected_channels(selected[1])
+        image.set_selected_channels(channels)
 
 
 class Dialog:

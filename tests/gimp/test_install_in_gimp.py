@@ -1,0 +1,51 @@
+"""From a fresh profile to a repaired file, on a machine whose `python3` has no gi, without any Python in the call."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from roots import SUITES, Job
+from scene import scene
+
+from dsr_core import restore
+
+SCRIPT = """(let* ((image (car (gimp-file-load RUN-NONINTERACTIVE "/job/in/scan.png")))
+                   (layers (car (gimp-image-get-layers image))))
+  (plug-in-dust-scratch-removal #:run-mode RUN-NONINTERACTIVE #:image image #:drawables layers
+                                #:provider "cpu" #:output "in-place")
+  (file-png-export #:run-mode RUN-NONINTERACTIVE #:image image #:file "/job/out/scan.png"))"""
+
+
+@pytest.mark.parametrize("version", SUITES)
+def test_install_run_and_uninstall(version: str, make_job: Callable[[str], Job], toy_model: Path):
+    job = make_job(version)
+    trap = job.folder / "trap" / "python3"
+    trap.parent.mkdir()
+    trap.write_text('#!/bin/sh\nexec "$DSR_PYTHON" "$@"\n')
+    trap.chmod(0o755)
+    path = "/job/trap:/usr/bin:/bin"
+    picture = scene("u16", 3)
+    cv2.imwrite(str(job.folder / "in" / "scan.png"), picture[..., ::-1])
+
+    assert "interpreters/dust_scratch_removal.interp" in job.dsr_gimp("install", path=path).stdout
+    examined = job.dsr_gimp("doctor", path=path).stdout
+    assert f"GIMP {version} (/job/home/.config/GIMP/{version}): the filter will appear" in examined
+    assert "model 3 on cpu, 1 defect found" in examined
+
+    job.batch(SCRIPT, "plug-in-script-fu-eval", path=path)
+    result = cv2.imread(str(job.folder / "out" / "scan.png"), cv2.IMREAD_UNCHANGED)[..., ::-1]
+    np.testing.assert_array_equal(result, restore(picture, model=toy_model, provider="cpu").image)
+
+    before = {file.relative_to(job.profile) for file in job.profile.rglob("*")}
+    job.dsr_gimp("uninstall", path=path)
+    gone = before - {file.relative_to(job.profile) for file in job.profile.rglob("*")}
+    folder = Path("plug-ins") / "dust_scratch_removal"
+    written = {folder / "dust_scratch_removal.py", folder / "engine.json",
+               Path("interpreters") / "dust_scratch_removal.interp"}
+    assert written <= gone
+    assert gone - written <= {folder, Path("plug-ins"), Path("interpreters")}  # those the installer had made
+    (job.folder / "out" / "scan.png").unlink()
+    assert "plug-in-dust-scratch-removal" in job.batch(SCRIPT, "plug-in-script-fu-eval", path=path, check=False).stderr
+    assert not (job.folder / "out" / "scan.png").exists()

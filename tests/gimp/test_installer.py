@@ -1,0 +1,198 @@
+"""Installing, removing and examining, without a GIMP."""
+
+import json
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from dsr_core import DsrError
+from dsr_gimp import cli, doctor, installer
+from dsr_gimp.profiles import Profile, find_profiles
+
+NAME = "dust_scratch_removal"
+
+
+def tree(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Profile:
+    (tmp_path / "3.0" / "plug-ins").mkdir(parents=True)
+    return Profile(tmp_path / "3.0", "native")
+
+
+@pytest.fixture
+def pythons(monkeypatch: pytest.MonkeyPatch):
+    """Decide which Pythons can load GIMP's bindings."""
+    able: set[str] = set()
+    monkeypatch.setattr(installer, "can_run_plugins", able.__contains__)
+    monkeypatch.setattr(doctor, "can_run_plugins", able.__contains__)
+    monkeypatch.setattr(installer.shutil, "which", lambda _: "/shims/python3")
+    monkeypatch.setattr(installer, "_PYTHONS", ("/nowhere/python3", sys.executable))
+    return able
+
+
+@pytest.mark.parametrize(
+    ("platform", "env", "folders"),
+    [
+        ("linux", {}, [".config/GIMP/3.0", ".config/GIMP/3.2", ".var/app/org.gimp.GIMP/config/GIMP/3.0",
+                       "snap/gimp/current/.config/GIMP/3.0"]),
+        ("linux", {"XDG_CONFIG_HOME": "xdg"}, ["xdg/GIMP/3.10"]),
+        ("linux", {"GIMP3_DIRECTORY": "mine"}, ["mine", ".config/GIMP/3.0"]),
+        ("win32", {"APPDATA": "roaming"}, ["roaming/GIMP/3.0"]),
+        ("win32", {}, ["AppData/Roaming/GIMP/3.0"]),
+        ("darwin", {}, ["Library/Application Support/GIMP/3.0"]),
+    ],
+)
+def test_profiles_on_every_system(tmp_path: Path, platform: str, env: dict[str, str], folders: list[str]):
+    for folder in (*folders, ".config/GIMP/2.10", ".config/GIMP/3.0.bak"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    env = {name: str(tmp_path / value) for name, value in env.items()}
+    found = find_profiles(env, tmp_path, platform)
+    assert [str(each.path.relative_to(tmp_path)) for each in found] == folders
+    if len(folders) == 4:
+        assert [each.kind for each in found] == ["native", "native", "flatpak", "snap"]
+
+
+def test_no_gimp_is_a_sentence(tmp_path: Path):
+    with pytest.raises(DsrError, match="start GIMP 3 once"):
+        find_profiles({}, tmp_path, "linux")
+
+
+def test_install_is_idempotent_and_uninstall_exact(profile: Profile, pythons: set[str]):
+    pythons.add("/shims/python3")
+    before = tree(profile.path)
+    assert len(installer.install(profile)) == 2
+    plugin = installer.plugin_folder(profile) / f"{NAME}.py"
+    assert plugin.read_bytes() == installer.SOURCE.read_bytes()
+    assert json.loads((plugin.parent / "engine.json").read_text())["python"] == sys.executable
+    assert os.name == "nt" or plugin.stat().st_mode & stat.S_IXUSR
+    assert not installer.interpreter_entry(profile).exists()
+    assert installer.install(profile) == []
+    (plugin.parent / "__pycache__").mkdir()
+    assert len(installer.uninstall(profile)) == 2
+    assert tree(profile.path) == before
+    assert installer.uninstall(profile) == []
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="GIMP brings its own Python there")
+def test_shebang_trap(profile: Profile, pythons: set[str]):
+    """The python3 of the search path has no gi; another one has."""
+    pythons.add(sys.executable)
+    before = tree(profile.path)
+    assert len(installer.install(profile)) == 3
+    plugin, entry = installer.plugin_folder(profile) / f"{NAME}.py", installer.interpreter_entry(profile)
+    first = plugin.read_text().splitlines()[0]
+    assert first == installer.OWN_SHEBANG
+    assert entry.read_text() == f"{first.split()[1]}={sys.executable}\n"
+    assert installer.install(profile) == []
+    assert doctor.faults(profile) == []
+
+    pythons.add("/shims/python3")  # the machine was put right: back to the usual first line
+    assert f"removed {entry}" in installer.install(profile)
+    assert plugin.read_bytes() == installer.SOURCE.read_bytes()
+    installer.uninstall(profile)
+    assert tree(profile.path) == before
+
+
+def test_uninstall_leaves_what_others_put_there(profile: Profile, pythons: set[str]):
+    pythons.add(sys.executable)
+    installer.install(profile)
+    other = profile.path / "interpreters" / "other.interp"
+    other.write_text("other=/bin/other\n")
+    note = installer.plugin_folder(profile) / "notes.txt"
+    note.write_text("mine")
+    installer.uninstall(profile)
+    assert other.exists()
+    assert note.exists()
+
+
+def test_packed_gimps_bring_their_python(profile: Profile, pythons: set[str]):
+    assert installer.plugin_python(Profile(profile.path, "flatpak")) is None
+    assert installer.plugin_python(profile) is None  # none can: doctor says so
+    installer.install(profile)
+    assert "gir1.2-gimp-3.0" in doctor.faults(profile)[0]
+
+
+def spoil_nothing(_: Profile) -> None:
+    pass
+
+
+def remove(profile: Profile) -> None:
+    installer.uninstall(profile)
+
+
+def make_old(profile: Profile) -> None:
+    plugin = installer.plugin_folder(profile) / f"{NAME}.py"
+    plugin.write_text(plugin.read_text() + "# older\n")
+
+
+def forbid(profile: Profile) -> None:
+    (installer.plugin_folder(profile) / f"{NAME}.py").chmod(0o644)
+
+
+def look_elsewhere(profile: Profile) -> None:
+    (profile.path / "gimprc").write_text('(plug-in-path "/usr/lib/gimp/3.0/plug-ins")\n')
+
+
+def move_python(profile: Profile) -> None:
+    (installer.plugin_folder(profile) / "engine.json").write_text('{"python": "/nowhere/python"}')
+
+
+def break_shebang(profile: Profile) -> None:
+    plugin = installer.plugin_folder(profile) / f"{NAME}.py"
+    plugin.write_text(plugin.read_text().replace(installer.SHEBANG, installer.OWN_SHEBANG, 1))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (spoil_nothing, ""),
+        (remove, "not installed here"),
+        (make_old, "another version"),
+        (forbid, "not executable"),
+        (look_elsewhere, "Preferences > Folders > Plug-ins"),
+        (move_python, "is gone (/nowhere/python)"),
+        (break_shebang, "does not know"),
+    ],
+)
+def test_doctor_names_the_reason(profile: Profile, pythons: set[str], spoil, reason: str):
+    pythons.add("/shims/python3")
+    (profile.path / "gimprc").write_text('(plug-in-path "${gimp_dir}/plug-ins:/usr/lib/gimp/3.0/plug-ins")\n')
+    installer.install(profile)
+    spoil(profile)
+    found = doctor.faults(profile)
+    assert len(found) == bool(reason)
+    assert not reason or reason in found[0]
+
+
+def test_flatpak_cannot_see_the_systems_python(profile: Profile, pythons: set[str], monkeypatch: pytest.MonkeyPatch):
+    packed = Profile(profile.path, "flatpak")
+    monkeypatch.setattr(sys, "executable", "/usr/bin/env")
+    installer.install(packed)
+    assert "a flatpak cannot see /usr/bin/" in doctor.faults(packed)[0]
+
+
+def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "GIMP" / "3.0").mkdir(parents=True)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("GIMP3_DIRECTORY", raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    for command, said in (("install", "wrote "), ("install", "in place already"), ("uninstall", "removed ")):
+        assert cli.main([command]) == 0
+        assert said in capsys.readouterr().out
+    assert cli.main(["doctor"]) == 1
+    assert "the filter will not work\n  it is not installed here: run `dsr-gimp install`" in capsys.readouterr().out
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
+    assert cli.main(["install"]) == 1
+    assert "start GIMP 3 once" in capsys.readouterr().err
+
+
+def test_round_trip_of_an_environment_without_the_package():
+    with pytest.raises(DsrError, match="ended unexpectedly"):
+        doctor.round_trip("/bin/false")
