@@ -31,6 +31,7 @@ _TIFF_COMPRESSION = {1: "none", 5: "lzw", 7: "jpeg", 32773: "packbits", 50000: "
 _QUALITY = 95  # for formats that lose something: little enough that a second generation does not show
 _NOT_CARRIED = {"width", "height", "bands", "format", "coding", "interpretation", "xoffset", "yoffset"}
 _NOT_CARRIED |= {"xres", "yres", "filename", "vips-loader", "n-pages", "bits-per-sample", "palette"}
+_PLACEMENT = ("orientation", "resolution-unit")
 _CLASSIC_TIFF_BYTES = 3_900_000_000  # offsets have 32 bits; the rest is for tags
 
 
@@ -125,10 +126,12 @@ def write_picture(path: Path, pixels: Image, like: Picture) -> None:
     form = check_target(path, pixels)
     saving = like.saving if form == like.format else _DEFAULT_SAVING[form]
     image = _to_vips(pixels, like.resolution)
+    between_tiffs = like.format == form == "tiff"  # then the tags say it all, and libvips would rewrite some
     for name, (kind, value) in like.fields.items():
-        image.set_type(kind, name, value)
-    exif = to_exif(like.tags)
-    if like.format == "tiff" and form != "tiff" and exif:
+        if name in _PLACEMENT or not between_tiffs:
+            image.set_type(kind, name, value)
+    exif = to_exif(like.tags) if like.format == "tiff" and form != "tiff" else b""
+    if exif:
         image.set_type(pyvips.GValue.blob_type, "exif-data", exif)
     _save(path, image, form, saving)
     if form == "tiff":
@@ -147,7 +150,7 @@ def write_plain(path: Path, pixels: Image, like: Picture) -> None:
     """Write 8-bit pixels with no more than profile, resolution and orientation of their picture."""
     form = check_target(path, pixels)
     image = _to_vips(pixels, like.resolution)
-    names = ("orientation", "resolution-unit", *(["icc-profile-data"] if pixels.ndim == 3 else []))  # noqa: PLR2004
+    names = _PLACEMENT if pixels.ndim == 2 else (*_PLACEMENT, "icc-profile-data")  # noqa: PLR2004
     for name in names:
         if name in like.fields:
             image.set_type(like.fields[name][0], name, like.fields[name][1])
