@@ -39,18 +39,18 @@ class Frames:
 
     def __init__(self, layer: Layer | None, point: tuple[float, ...], every: bool) -> None:
         if not isinstance(layer, Image):
-            raise DsrError("There is no image layer to work on; open a scan, or select one in the list of layers.")
+            raise DsrError("There is no image layer; open a scan, for only image layers can be restored.")
         _refuse_loose_channels(layer)
         self.layer = layer
         self.data = layer.data[0] if layer.multiscale else layer.data
         stack = self.data.shape[: layer.ndim - 2]
         shown = np.rint(layer.world_to_data(point)[: len(stack)]).astype(int)
-        self.start: Position = (
-            (0,) * len(stack) if every else tuple(int(np.clip(i, 0, n - 1)) for i, n in zip(shown, stack, strict=True))
-        )
+        shown = tuple(int(i) for i in np.clip(shown, 0, np.subtract(stack, 1)))
+        self.start: Position = (0,) * len(stack) if every else shown
         self.stack: Position = stack if every else (1,) * len(stack)
         self.frame_shape = self.data.shape[layer.ndim - 2 :]
         self.positions = list(np.ndindex(self.stack))
+        self.key = (layer, self.start, self.stack, self.frame_shape)
 
     @property
     def lazy(self) -> bool:
@@ -59,7 +59,7 @@ class Frames:
 
     def same_as(self, other: "Frames | None") -> bool:
         """Tell whether ``other`` means the same frames of the same layer."""
-        return other is not None and (self.layer, self.start, self.stack) == (other.layer, other.start, other.stack)
+        return other is not None and self.key == other.key
 
     def read(self, position: Position) -> np.ndarray:
         """Return one frame, (H, W[, C]); of a dask stack only this frame is computed."""
@@ -94,21 +94,22 @@ class Frames:
 
 
 def _refuse_loose_channels(layer: Image) -> None:
-    """Raise if a layer seems to hold its colours as frames; a named first axis says that they are frames."""
+    """Raise if a layer seems to hold its colours as frames; an axis with another name says otherwise."""
     if layer.rgb or layer.ndim < 3:  # noqa: PLR2004 -- a plain picture has two axes
         return
     shape = (layer.data[0] if layer.multiscale else layer.data).shape
-    named = not layer.axis_labels[0].lstrip("-").isdigit() and not layer.axis_labels[0].lower().startswith("c")
+    axis = layer.axis_labels[0].lower()
+    named = not axis.lstrip("-").isdigit() and not axis.startswith("c")
     if shape[-1] in _CHANNELS or (layer.ndim == 3 and shape[0] in _CHANNELS and not named):  # noqa: PLR2004
         raise DsrError(
-            f"'{layer.name}' seems to hold its colours as separate frames; right-click it for Split Stack and then "
-            "Merge to RGB, or name its first axis if these are frames."
+            f"'{layer.name}' seems to hold its colours as separate frames; right-click it for Split Stack and "
+            "then Merge to RGB, or name its first axis 'frame' if they are frames."
         )
 
 
 @dataclass(frozen=True, eq=False)
 class Edit:
-    """A person's changes in one frame: where, (H, W) bool, and whether it is damage there, (H, W) bool."""
+    """A person's changes in one frame: where they are, and whether there is damage; both (H, W) bool."""
 
     where: np.ndarray
     damage: np.ndarray
@@ -196,7 +197,9 @@ def work(
         done = settle(prediction, options, edit)
         if restore and edit is not None:
             added = np.unique(done.labels[edit.where & edit.damage])
-            steps = fill(prediction, np.isin(done.labels, added))  # the other defects stay as the network has them
+            steps = fill(
+                prediction, np.isin(done.labels, added)
+            )  # the other defects stay as the network has them
             prediction = yield from _overall(steps, number, count)
             done = settle(prediction, options, edit)
         result.predictions[position], result.labels[position] = prediction, done.labels
@@ -204,8 +207,10 @@ def work(
         if restore and not frames.lazy:
             images.append(done.image)
         yield Progress(_FRAME * (number + 1), _FRAME * count)
-    if restore:
-        result.restored = lazy_stack(frames, result.predictions, edits, options) if frames.lazy else frames.pile(images)
+    if restore and frames.lazy:
+        result.restored = lazy_stack(frames, result.predictions, edits, options)
+    elif restore:
+        result.restored = frames.pile(images)
     return result
 
 
@@ -235,7 +240,9 @@ def _overall(
             step = next(steps)
         except StopIteration as end:
             return end.value
-        except (RuntimeError, MemoryError) as error:  # a generator worker swallows a RuntimeError in silence
-            raise DsrError(f"The network stopped ({error}); choose the CPU, or restart napari and try again.") from error
+        except RuntimeError as error:  # a generator worker swallows it in silence
+            raise DsrError(
+                f"The network stopped ({error}); run it on the processor, or start anew."
+            ) from error
         part = _FRAME * step.done // max(step.total, 1)
         yield replace(step, done=_FRAME * number + part, total=_FRAME * count)

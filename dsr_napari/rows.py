@@ -37,22 +37,28 @@ _TOOLTIPS = {
 
 
 def make_rows(viewer: Viewer) -> list[Container]:
-    """Return the dock's rows, from top to bottom; every widget in them that a person uses has a name of its own."""
+    """Return the dock's rows, from top to bottom; whatever a person uses in them has a name."""
     start = Options()
+    providers = [(text, name) for name, text in RUNS_ON.items()]
     status = Label(name="status", value="Find shows the damage; paint or erase in it, then Remove.")
     status.native.setWordWrap(True)
+    # Its text must not set the dock's width.
     status.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def images(_: ComboBox) -> list[Image]:
+        return [layer for layer in viewer.layers if isinstance(layer, Image)]
+
     return [
-        _row("image", ComboBox(name="layer", choices=lambda _: [x for x in viewer.layers if isinstance(x, Image)])),
-        _row("frames", ComboBox(name="frames", choices=[("the one that is shown", "shown"), ("all", "all")])),
+        _row("image", ComboBox(name="layer", choices=images)),
+        _row("frames", ComboBox(name="frames", choices=[("the shown one", "shown"), ("all", "all")])),
         _row("model", ComboBox(name="model", choices=_models())),
         _row("sensitivity", FloatSlider(name="sensitivity", value=start.sensitivity, max=1, step=0.01)),
         _row("polarity", ComboBox(name="polarity", value=start.polarity, choices=POLARITIES)),
         _row("min size", SpinBox(name="min_size", value=start.min_size, max=_LARGEST), Label(value="px")),
         _row("max size", SpinBox(name="max_size", value=start.max_size, max=_LARGEST), Label(value="px")),
         _row("grow", SpinBox(name="grow", value=start.grow, max=100), Label(value="px")),
-        _row("feather", FloatSpinBox(name="feather", value=start.feather, max=100, step=0.5), Label(value="px")),
-        _row("run on", ComboBox(name="provider", choices=[("auto", "auto"), *((v, k) for k, v in RUNS_ON.items())])),
+        _row("feather", FloatSpinBox(name="feather", value=start.feather, max=100), Label(value="px")),
+        _row("run on", ComboBox(name="provider", choices=[("auto", "auto"), *providers])),
         _row("", PushButton(name="find", text="Find"), PushButton(name="remove", text="Remove")),
         _row("", ProgressBar(name="progress", max=1), PushButton(name="cancel", text="Cancel")),
         _row("", status),
@@ -60,7 +66,7 @@ def make_rows(viewer: Viewer) -> list[Container]:
 
 
 def _models() -> list[tuple[str, str]]:
-    """Return the installed models, the best one first; where there is none, the sentence comes when it is asked for."""
+    """Return the installed models, the best one first; of a missing one the filter speaks when it runs."""
     return [(info.name, str(info.path)) for info in reversed(list_models())] or [("3", "3")]
 
 

@@ -8,14 +8,14 @@ from magicgui.widgets import Container
 from napari.layers import Image, Labels, Layer
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info
-from napari.viewer import Viewer
 from qtpy.QtCore import QTimer
 
 from dsr_core import DsrError, Options, Progress
-from dsr_napari.rows import OPTIONS, RUNS_ON, make_rows
 from dsr_napari.frames import Edit, Frames, Position, Result, collect_edits, lazy_stack, settle, work
+from dsr_napari.rows import OPTIONS, RUNS_ON, make_rows
 
-_FEW = np.iinfo(np.uint16).max  # up to here labels fit into 16 bits, which napari draws without a slow conversion
+# So many labels fit into 16 bits, which napari draws without a slow conversion.
+_FEW = np.iinfo(np.uint16).max
 _log = logging.getLogger(__name__)
 
 
@@ -31,7 +31,7 @@ class RemoveDust(Container):
     def __init__(self, viewer: "napari.viewer.Viewer") -> None:  # noqa: F821 -- the very text that napari looks for
         super().__init__(widgets=make_rows(viewer), labels=False)
         self.fields: dict[str, Any] = {widget.name: widget for row in self for widget in row}
-        self._viewer: Viewer = viewer
+        self._viewer = viewer
         self._frames: Frames | None = None  # what the result was made of, with which model and options
         self._source: dict[str, Any] = {}
         self._options: Options | None = None
@@ -84,7 +84,8 @@ class RemoveDust(Container):
             return
         source = {"model": self.fields["model"].value, "provider": self.fields["provider"].value}
         same = frames.same_as(self._frames)
-        cached = self._result.predictions if restore and same and source == self._source else {}
+        good = same and source == self._source and frames.data is self._frames.data
+        cached = self._result.predictions if restore and good else {}
         self._edits = collect_edits(self._defects, self._result, self._edits)
         edits = self._edits if same else {}
         self._job = (frames, source, options, edits)
@@ -129,7 +130,7 @@ class RemoveDust(Container):
         if not frames.same_as(self._frames):
             self._edits, self._defects, self._restored = edits, None, None
         elif (late := collect_edits(self._defects, self._result, self._edits)) is not edits:
-            self._edits, self._options = late, None  # painted while it ran; shown again as soon as it has finished
+            self._edits, self._options = late, None  # painted while it ran; shown once it has finished
         self._frames, self._result = frames, result
         few = max(result.defects.values()) < _FEW
         labels = frames.pile(list(result.labels.values())).astype(np.uint16 if few else np.int32, copy=False)
@@ -137,7 +138,8 @@ class RemoveDust(Container):
         if result.restored is not None:
             if self._restored is None:
                 self._defects.visible = False  # the first look is at the result
-            self._restored = self._show(self._restored, result.restored, f"{frames.layer.name} restored", "image")
+            name = f"{frames.layer.name} restored"
+            self._restored = self._show(self._restored, result.restored, name, "image")
         self._report()
 
     def _show(self, layer: Layer | None, data: Any, name: str, kind: str) -> Layer:
@@ -146,7 +148,7 @@ class RemoveDust(Container):
             return layer
         layer = self._job[0].layer_of(data, name, kind)
         if kind == "labels":
-            layer.selected_label = sum(self._result.defects.values()) + 1  # what is painted is a defect of its own
+            layer.selected_label = sum(self._result.defects.values()) + 1  # for the brush
             return self._viewer.add_layer(layer)
         self._viewer.layers.insert(self._viewer.layers.index(self._defects), layer)
         return layer
@@ -186,7 +188,7 @@ class RemoveDust(Container):
     # --- live options ---
 
     def _recompose(self) -> None:
-        """Bring both layers up to date with the options, the shown frame first, one frame per turn of the loop."""
+        """Bring both layers up to date with the options: the shown frame first, one at a time."""
         if self._frames is None or self._worker is not None:
             return
         try:

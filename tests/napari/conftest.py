@@ -1,4 +1,4 @@
-"""What the tests of the dock share: the toy model as the shipped one, a slow network, a viewer with the dock open."""
+"""What the tests of the dock share: the toy model as the shipped one, and a viewer with the dock open."""
 
 import shutil
 import time

@@ -32,7 +32,7 @@ SPOT = [(20, 20), (21, 21)]
 """Where the picture is clean."""
 
 
-def test_a_slider_recomposes_both_layers_without_the_network(opened, network, shipped_model):
+def test_a_slider_recomposes_both_layers(opened, shipped_model):
     scan, layers = opened["scan"].data, list(opened.viewer.layers)
     for options in ({"sensitivity": 0.9}, {"grow": 3}, {"max_size": 9}, {"feather": 0}, {"polarity": "dark"}):
         opened.choose(**options)
@@ -50,7 +50,7 @@ def test_no_network_for_sliders(opened, network):
     assert network.batches == 0
 
 
-def test_six_megapixels_follow_a_slider(open_dock, network):
+def test_six_megapixels_follow_a_slider(open_dock):
     scan = make_scan(2000, 3000)
     rng = np.random.default_rng(0)
     for row, column in rng.integers(8, 1990, (800, 2)):

@@ -55,7 +55,14 @@ def test_every_type_equals_the_filter_to_the_bit(open_dock, restore):
 
 
 def test_options_reach_the_filter(open_dock, restore):
-    options = {"sensitivity": 0.8, "polarity": "bright", "min_size": 3, "max_size": 40, "grow": 2, "feather": 0.5}
+    options = {
+        "sensitivity": 0.8,
+        "polarity": "bright",
+        "min_size": 3,
+        "max_size": 40,
+        "grow": 2,
+        "feather": 0.5,
+    }
     scan = make_scan()
     dock = open_dock(Image(scan, name="scan"))
     dock.choose(**options)
@@ -75,8 +82,9 @@ PLACE = {
 
 
 def test_place_look_and_metadata_are_kept(open_dock):
-    look = {"contrast_limits": (100, 40_000), "gamma": 0.7, "colormap": "magma", "blending": "additive", "opacity": 0.8}
-    layer = Image(make_scan(channels=1, dtype=np.uint16), name="plate 7", metadata={"film": "FP4"}, **PLACE, **look)
+    look = {"contrast_limits": (100, 40_000), "gamma": 0.7, "colormap": "magma", "blending": "additive"}
+    scan = make_scan(channels=1, dtype=np.uint16)
+    layer = Image(scan, name="plate 7", metadata={"film": "FP4"}, opacity=0.8, **PLACE, **look)
     dock = open_dock(layer)
     dock.click("remove")
     restored, defects = dock["plate 7 restored"], dock["defects of plate 7"]
@@ -96,7 +104,8 @@ def test_place_look_and_metadata_are_kept(open_dock):
 def test_uint16_is_as_bright_after_as_before(open_dock, channels):
     # Half of the range only: a layer without the contrast limits of its source would be stretched.
     scan = make_scan(channels=channels, dtype=np.uint16) // 2
-    dock = open_dock(Image(scan, name="scan", rgb=channels > 1, contrast_limits=(0, 65535)), show=True)
+    layer = Image(scan, name="scan", rgb=channels > 1, contrast_limits=(0, 65535))
+    dock = open_dock(layer, show=True)
     dock.click("remove")
     dock["defects of scan"].visible = False
     dock["scan restored"].visible = False
@@ -182,9 +191,7 @@ def test_a_dask_stack_is_read_frame_by_frame_and_stays_dask(open_dock, restore, 
     for number in range(4):
         assert np.array_equal(made[number].compute(), restore(stack[number]).image)
     dock.choose(sensitivity=0.9)
-    assert np.array_equal(
-        dock["roll restored"].data[2].compute(), restore(stack[2], sensitivity=0.9).image
-    )
+    assert np.array_equal(dock["roll restored"].data[2].compute(), restore(stack[2], sensitivity=0.9).image)
 
 
 UNSUITABLE = {
@@ -193,7 +200,7 @@ UNSUITABLE = {
     "shapes": lambda: Shapes([np.array([[0, 0], [9, 9]])]),
     "planes first": lambda: Image(np.moveaxis(make_scan(), -1, 0), rgb=False),
     "planes last": lambda: Image(make_scan(), rgb=False),
-    "planes first, named": lambda: Image(np.moveaxis(make_scan(), -1, 0), rgb=False, axis_labels=("channel", "y", "x")),
+    "channels first": lambda: Image(np.moveaxis(make_scan(), -1, 0), rgb=False, axis_labels="cyx"),
     "bool": lambda: Image(make_scan(channels=1) > 100),
     "signed": lambda: Image(make_scan(channels=1).astype(np.int16)),
 }

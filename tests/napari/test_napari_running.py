@@ -12,6 +12,7 @@ from scans import make_scan
 
 from dsr_core import engine
 
+
 @pytest.fixture
 def big():
     return Image(make_scan(240, 336), name="scan")
@@ -27,7 +28,8 @@ def idle():
     return QThreadPool.globalInstance().activeThreadCount() == 0
 
 
-def test_progress_shows_in_the_dock_and_in_naparis_activity(open_dock, big, slow, qtbot):
+@pytest.mark.usefixtures("slow")
+def test_progress_shows_in_the_dock_and_in_naparis_activity(open_dock, big):
     dock = open_dock(big)
     seen = []
     dock.fields["progress"].changed.connect(seen.append)
@@ -51,7 +53,8 @@ def test_progress_shows_in_the_dock_and_in_naparis_activity(open_dock, big, slow
     assert not dock.fields["cancel"].enabled
 
 
-def test_the_window_does_not_freeze(open_dock, big, network, monkeypatch, qtbot):
+@pytest.mark.usefixtures("network")
+def test_the_window_does_not_freeze(open_dock, big, monkeypatch):
     dock = open_dock(big, show=True)
     beat, frozen = threading.Event(), []
     heart = QTimer(dock.widget.native, interval=1)
@@ -70,7 +73,7 @@ def test_the_window_does_not_freeze(open_dock, big, network, monkeypatch, qtbot)
     assert not any(frozen), "the window handles events during every batch"
 
 
-def test_cancel_stops_within_one_batch_and_changes_nothing(open_dock, big, slow, told, qtbot):
+def test_cancel_stops_within_one_batch_and_changes_nothing(open_dock, big, slow, told):
     dock = open_dock(big)
     for button in ("find", "remove"):
         slow.batches = 0
@@ -90,8 +93,8 @@ def test_cancel_stops_within_one_batch_and_changes_nothing(open_dock, big, slow,
 
 
 @pytest.mark.parametrize("error", [RuntimeError("boom"), MemoryError("boom"), ValueError("boom")])
-def test_an_error_is_one_sentence(open_dock, big, network, told, monkeypatch, error, caplog):
-    def fail(self, batch):
+def test_an_error_is_one_sentence(open_dock, big, told, monkeypatch, error):
+    def fail(*_):
         raise error
 
     monkeypatch.setattr(engine.Engine, "__call__", fail)
@@ -125,7 +128,7 @@ def test_a_missing_model_is_told(open_dock, big, told, shipped_model):
     assert text.endswith(".")
 
 
-def test_removing_the_layer_while_it_runs(open_dock, big, slow, told, qtbot):
+def test_removing_the_layer_while_it_runs(open_dock, big, slow, told):
     dock = open_dock(big)
     dock.click("remove", wait=False)
     dock.until(lambda: slow.batches >= 2)
