@@ -8,18 +8,20 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from dsr_core import DsrError, Options, compose, predict, run
 from dsr_core.atomic import write_all
 from dsr_core.models import ModelInfo, find_model
 from training.baselines import dust_and_scratches, telea_true_mask, top_hat_telea
 from training.metrics import Image, Mask, Measures, measure, summarise
+from training.pairs import Pair
 from training.photos import read_photo
 from training.report import contact_sheet, markdown
 
@@ -66,27 +68,38 @@ def model_method(model: ModelInfo, provider: str) -> Method:
     return restore
 
 
+def list_pairs(folder: Path) -> list[Pair]:
+    """Read the list that ``training.pairs`` wrote.
+
+    Raises
+    ------
+    DsrError
+        There is none.
+    """
+    table = folder / "pairs.json"
+    if not table.is_file():
+        raise DsrError(f"There is no '{table}'; make the pairs with python -m training.pairs.")
+    return [Pair(**entry) for entry in json.loads(table.read_text())]
+
+
 def load_pairs(folder: Path) -> Iterator[Loaded]:
-    """Read the pairs that ``training.pairs`` wrote, one after the other.
+    """Read the pairs, one after the other.
 
     Raises
     ------
     DsrError
         There are none, or one is not readable.
     """
-    table = folder / "pairs.json"
-    if not table.is_file():
-        raise DsrError(f"There is no '{table}'; make the pairs with python -m training.pairs.")
-    for entry in json.loads(table.read_text()):
-        place = folder / entry["name"]
+    for pair in list_pairs(folder):
+        place = folder / pair.name
         mask = cv2.imread(str(place / "mask.png"), cv2.IMREAD_GRAYSCALE)
         if mask is None:
             raise DsrError(f"'{place / 'mask.png'}' is not a readable mask; make the pairs again.")
         images = (read_photo(place / f"{name}.png") for name in ("damaged", "clean"))
-        yield Loaded(entry["name"], entry["group"], entry["scale"], *images, mask > 0)
+        yield Loaded(pair.name, pair.group, pair.scale, *images, mask > 0)
 
 
-def evaluate(pairs: Iterator[Loaded], methods: dict[str, Method]) -> dict[str, dict[str, Measures]]:
+def evaluate(pairs: Iterable[Loaded], methods: dict[str, Method]) -> dict[str, dict[str, Measures]]:
     """Measure every method on every pair; return ``{method: {pair: measures}}``."""
     results: dict[str, dict[str, Measures]] = {name: {} for name in methods}
     for pair in pairs:
@@ -117,8 +130,8 @@ def evaluation(
 ) -> None:
     """Measure, and write the JSON, the figure beside it and the Markdown."""
     methods = BASELINES | {label(model): model_method(model, provider) for model in models}
-    keys = {pair.name: (pair.group, f"scale {pair.scale:g}") for pair in load_pairs(folder)}
-    results = evaluate(load_pairs(folder), methods)
+    keys = {pair.name: (pair.group, f"scale {pair.scale:g}") for pair in list_pairs(folder)}
+    results = evaluate(tqdm(load_pairs(folder), unit="pair", total=len(keys), disable=None), methods)
     summary = grouped(results, keys)
     content = {
         "models": [model.metadata | {"sha256": model.sha256} for model in models],
