@@ -30,7 +30,8 @@ _SPACES = {"cmyk": "CMYK", "lab": "CIELAB", "labs": "CIELAB", "labq": "CIELAB", 
 _TIFF_COMPRESSION = {1: "none", 5: "lzw", 7: "jpeg", 32773: "packbits", 50000: "zstd"}
 _QUALITY = 95  # for formats that lose something: little enough that a second generation does not show
 _NOT_CARRIED = {"width", "height", "bands", "format", "coding", "interpretation", "xoffset", "yoffset"}
-_NOT_CARRIED |= {"xres", "yres", "filename", "vips-loader", "n-pages", "bits-per-sample", "palette"}
+_NOT_CARRIED |= {"xres", "yres", "filename", "vips-loader", "vips-sequential", "n-pages"}
+_NOT_CARRIED |= {"bits-per-sample", "palette"}
 _PLACEMENT = ("orientation", "resolution-unit")
 _CLASSIC_TIFF_BYTES = 3_900_000_000  # offsets have 32 bits; the rest is for tags
 

@@ -1,0 +1,37 @@
+# make demo   restores the example
+# make test   runs every test
+# make lint   checks style and types
+# Each sets up what it needs in .venv; PYTHON names the interpreter to start from.
+
+PYTHON ?= python3
+BIN := .venv/bin
+DESKTOP := xvfb xauth libglib2.0-0 libfontconfig1 libdbus-1-3 libegl1 libgl1 libxkbcommon-x11-0 \
+	libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0
+
+.PHONY: demo test lint
+
+demo: .venv/installed
+	@$(BIN)/dsr-core restore examples/scan.tif --mask examples/scan.restored.mask.png --overwrite
+	@echo "The restored scan lies at $(CURDIR)/examples/scan.restored.tif,"
+	@echo "what was repaired at $(CURDIR)/examples/scan.restored.mask.png."
+
+test: .venv/installed-for-tests
+	@sh .ci/packages xvfb-run $(DESKTOP)
+	xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python -m pytest
+
+lint: .venv/installed-for-tests
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+.venv/installed: pyproject.toml | .venv
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+.venv/installed-for-tests: pyproject.toml | .venv
+	$(BIN)/python -m pip install --quiet --editable '.[train,napari,test]'
+	@touch $@ .venv/installed
+
+.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "This needs Python 3.11 or later: make PYTHON=...")'
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || sh .ci/packages "$(PYTHON) -m ensurepip" python3-venv
+	$(PYTHON) -m venv .venv

@@ -1,0 +1,98 @@
+"""Every command and every program in the README runs as it is written."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dsr_core.models import models_folder
+
+REPOSITORY = Path(__file__).parents[2]
+README = (REPOSITORY / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+COMMANDS = [
+    line.split("  #")[0].strip()
+    for kind, block in BLOCKS
+    if kind == "sh"
+    for line in block.splitlines()
+    if line.strip()
+]
+PROGRAMS = [block for kind, block in BLOCKS if kind == "python"]
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of what a reader has in front of him."""
+    needed = REPOSITORY / "examples" / "scan.tif", models_folder() / "model-3.onnx"
+    if not all(path.is_file() for path in needed):
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"missing: {needed}")
+    folder = tmp_path_factory.mktemp("reader")
+    for name in ("examples", "dsr_core", "dsr_napari", "dsr_gimp", "onnx_models", ".ci"):
+        shutil.copytree(
+            REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.restored*")
+        )
+    for name in ("Makefile", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(REPOSITORY / name, folder / name)
+    # The environment that the tests run in stands for the one that `make` would spend minutes to fill.
+    (folder / ".venv").symlink_to(sys.prefix)
+    return folder
+
+
+def environment(folder: Path) -> dict[str, str]:
+    home = folder / "home"
+    home.mkdir(exist_ok=True)
+    # pip only says what it would do: the environment of the tests must stay as it is.
+    changes = {
+        "HOME": str(home),
+        "PIP_DRY_RUN": "1",
+        "MAKEFLAGS": "-o .venv/installed -o .venv/installed-for-tests",
+    }
+    return os.environ | changes | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+def test_the_readme_has_commands_and_programs():
+    assert {"make demo", "make test"} <= set(COMMANDS)
+    assert any(command.startswith("pip install") for command in COMMANDS)
+    assert PROGRAMS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", dict.fromkeys(COMMANDS))
+def test_every_command_runs(reader, command):
+    if command == "make test":  # it would run this test
+        command += " --dry-run"
+    result = subprocess.run(
+        ["bash", "-c", command],
+        cwd=reader,
+        env=environment(reader),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    if command == "make demo":
+        assert (reader / "examples" / "scan.restored.tif").is_file()
+        assert str(reader / "examples" / "scan.restored.tif") in result.stdout
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_program_runs(reader, program):
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=reader,
+        env=environment(reader),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_links_and_pictures_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        if "://" not in target:
+            assert (REPOSITORY / target).exists(), target
