@@ -36,16 +36,18 @@ def find_defects(
     threshold = 255 * min(max(1 - options.sensitivity, 0.02), 0.98)
     candidates = probability > int(threshold / 2)
     labels: NDArray[Any]
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(
-        candidates.view(np.uint8), connectivity=8, ltype=cv2.CV_32S
-    )
+    binary = candidates.view(np.uint8)
+    limited = options.min_size > 1 or options.max_size > 0
+    if limited:  # the sizes cost as much again as the components themselves
+        count, labels, stats, _ = cv2.connectedComponentsWithStats(binary, connectivity=8, ltype=cv2.CV_32S)
+    else:
+        count, labels = cv2.connectedComponents(binary, connectivity=8, ltype=cv2.CV_32S)
     at = np.flatnonzero(candidates)
     label, strength = labels.ravel()[at], probability.ravel()[at]
     keep = _any(label, strength > int(threshold), count)
-    longer = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
-    keep &= longer >= options.min_size
-    if options.max_size:
-        keep &= longer <= options.max_size
+    if limited:
+        longer = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
+        keep &= (longer >= options.min_size) & (longer <= (options.max_size or np.inf))
     if options.polarity != "both" and len(at):
         excess = _brightness(image, at) - _brightness(repaired, at)
         bright = np.bincount(label, excess, count) > 0
