@@ -135,10 +135,10 @@ def make_stack(count=5, channels=3, dtype=np.uint8):
 @pytest.mark.parametrize("rgb", [True, False])
 def test_the_shown_frame_of_a_stack(open_dock, restore, rgb):
     stack = make_stack(channels=3 if rgb else 1)
-    layer = Image(stack, name="roll", rgb=rgb, scale=(2, 1, 1), translate=(7, 5, 5), rotate=(0, 0, 0))
+    turn = np.array([[1, 0, 0, 4], [0, 0, -2, 0], [0, 2, 0, 1], [0, 0, 0, 1]])
+    layer = Image(stack, name="roll", rgb=rgb, scale=(2, 1, 1), translate=(7, 5, 5), affine=turn)
     dock = open_dock(layer)
-    assert dock.widget["frames row"].visible is False or dock.fields["frames"].value == "shown"
-    dock.viewer.dims.set_point(0, 7 + 2 * 3)
+    dock.viewer.dims.set_point(0, 4 + 7 + 2 * 3)
     dock.click("remove")
     expected = restore(stack[3])
     restored, defects = dock["roll restored"], dock["defects of roll"]
