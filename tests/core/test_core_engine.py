@@ -1,0 +1,36 @@
+import ctypes
+from types import SimpleNamespace
+
+import onnxruntime
+import pytest
+
+from dsr_core import engine
+
+
+@pytest.mark.parametrize(
+    ("providers", "driver", "missing", "words"),
+    [
+        (["CPUExecutionProvider"], 0, "none", "no CUDA in it"),
+        (["CUDAExecutionProvider"], None, "none", "no NVIDIA driver"),
+        (["CUDAExecutionProvider"], 100, "none", "finds no GPU"),  # CUDA_ERROR_NO_DEVICE
+        (["CUDAExecutionProvider"], 0, "providers_cuda", "libcudnn.so.9 is not there; install dust-scratch"),
+        (["CUDAExecutionProvider"], 0, "none", ""),
+    ],
+)
+def test_each_link_of_cudas_chain_is_named_when_it_breaks(monkeypatch, providers, driver, missing, words):
+    def load(name, mode=None):
+        del mode
+        if "onnxruntime" not in name:
+            if driver is None:
+                raise OSError("libcuda.so.1 is not there")
+            return SimpleNamespace(cuInit=lambda _flags: driver)
+        if missing in name:
+            raise OSError("libcudnn.so.9 is not there")
+        return None
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: providers)
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: None)
+    monkeypatch.setattr(ctypes, "CDLL", load)
+    fault = engine.cuda_fault.__wrapped__()
+    assert words in fault
+    assert bool(words) == bool(fault)
