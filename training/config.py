@@ -79,8 +79,10 @@ class Config:
         Of AdamW, and the largest gradient norm.
     validate_every, checkpoint_every
         In steps.
-    training_data, licence
-        For the model's metadata.
+    training_data
+        Photographs and damage, in words, for the model's metadata.
+    licence
+        Of the model.
     """
 
     name: str
@@ -88,6 +90,7 @@ class Config:
     stages: tuple[Stage, ...]
     photos: Path
     validation_photos: Path
+    training_data: str
     version: str = "1"
     network: UNetConfig = field(default_factory=UNetConfig)
     initial: Path | None = None
@@ -102,7 +105,6 @@ class Config:
     gradient_clip: float = 1.0
     validate_every: int = 500
     checkpoint_every: int = 200
-    training_data: str = ""
     licence: str = "MIT"
 
     @property

@@ -71,7 +71,7 @@ class Conditions:
 
     scale: tuple[float, float] = (0.2, 1.5)
     photo_scale: tuple[float, float] = (0.3, 1.5)
-    amount: tuple[float, float] = (0.15, 1.0)
+    amount: tuple[float, float] = (0.05, 0.7)
     clean: float = 0.1
     dark: tuple[float, float, float] = (0.38, 0.38, 0.24)
     coloured: tuple[float, float] = (0.2, 0.15)
@@ -97,7 +97,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 """Kinds of scans, as changes to :class:`Conditions`, for validation and for people to look at."""
 
-VISIBLE = 0.02  # an alteration below this (5 of 255) is nobody's defect
+VISIBLE = 0.03  # an alteration below this (8 of 255) is nobody's defect
 
 
 class FilmDamage:
@@ -271,7 +271,7 @@ class FilmDamage:
         """Strength ``(N, 256, 3)``, colour ``(N, 256, 3)`` and the absolute/relative switch ``(N, 256, 1)``."""
         c = self.conditions
         kept = draw.table() < draw.uniform(*c.amount)[:, None]
-        opacity = (draw.uniform(0.35, 1.0)[:, None] + 0.5 * (draw.table() - 0.4)).clamp(0.15, 1)
+        opacity = (draw.uniform(0.4, 1.05)[:, None] + 0.5 * (draw.table() - 0.4)).clamp(0.2, 1)
         strength = (kept * opacity)[..., None].expand(-1, -1, 3)
 
         kind = torch.multinomial(

@@ -17,7 +17,7 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, Timer, TQDMProgressBar
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, Timer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from dsr_core.errors import DsrError
@@ -92,7 +92,6 @@ def fit(config: Config, folder: Path, *, max_time: timedelta | None = None, **tr
         callbacks=[
             ModelCheckpoint(folder, filename="last", every_n_train_steps=config.checkpoint_every,
                             save_on_train_epoch_end=False, enable_version_counter=False),
-            TQDMProgressBar(refresh_rate=20),
             Throughput(),
             *([Timer(max_time)] if max_time else []),
         ],

@@ -46,7 +46,7 @@ def repair_terms(image: Tensor, residual: Tensor, logit: Tensor, truth: Triplet)
     overlap = (probability * mask).sum()
     dice = 1 - (2 * overlap + 50) / ((probability * judged).sum() + mask.sum() + 50)
     return {
-        "inside": (error * near).sum() / (near.sum() + 0.002 * pixels),
+        "inside": 10 * (error * near).sum() / (near.sum() + 0.002 * pixels),
         "composite": 20 * composite,
         "mask": 6 * entropy.sum() / pixels,
         "dice": 0.3 * dice,
@@ -160,8 +160,9 @@ class Restorer(pl.LightningModule):
         raw = torch.lerp(target, image + residual, near)
         return (self.perceptual(composite, target, known) + self.perceptual(raw, target, known)) / 2
 
-    def on_train_batch_end(self, *_: Any) -> None:
-        """Move the average of the weights."""
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Move the average of the weights with them: later, a checkpoint would already have been written."""
+        super().optimizer_step(*args, **kwargs)
         self.ema.update_parameters(self.net)
 
     def validation_step(self, _: int, __: int) -> None:

@@ -1,0 +1,208 @@
+import math
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+import pytest
+import skimage.data
+import torch
+import yaml
+
+from dsr_core.errors import DsrError
+from dsr_core.nn.checkpoint import load_checkpoint
+from dsr_core.nn.export import export_onnx
+from dsr_core.nn.unet import UNet, UNetConfig
+from training.config import Config, Stage, load_config
+from training.damage import FilmDamage, Triplet
+from training.fit import fit
+from training.module import degrade, repair_terms
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*LeafSpec.*"),
+    pytest.mark.filterwarnings("ignore:.*num_workers.*"),
+    pytest.mark.filterwarnings("ignore:.*TensorBoard.*"),
+    pytest.mark.filterwarnings("ignore:.*exists and is not empty.*"),
+    pytest.mark.filterwarnings("ignore:.*val_check_interval.*"),
+]
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    for name in ("astronaut", "coffee"):
+        cv2.imwrite(str(folder / f"{name}.png"), getattr(skimage.data, name)()[..., ::-1])
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _small_plates(monkeypatch):
+    """Draw two small procedural plates instead of twelve large ones: the trainer is on trial, not the plates."""
+    from training import damage, plates
+
+    def small(_folder, rng, *, frames):  # noqa: ARG001
+        return [plates.procedural_plate(400, density, rng) for density in (1, 4)]
+
+    monkeypatch.setattr(damage, "damage_plates", small)
+
+
+def small_config(photos, loss=1):
+    stage = {"crop": 32, "batch": 2}
+    return Config(
+        name="small",
+        loss=loss,
+        photos=photos,
+        validation_photos=photos,
+        training_data="two photographs of scikit-image, procedural damage",
+        network=UNetConfig(widths=(8, 16), encoder_blocks=(1, 1), decoder_blocks=(1,)),
+        stages=(
+            Stage("prior", 2, task="prior", **stage),
+            Stage("frozen", 2, freeze_encoder=True, **stage),
+            Stage("perceptual", 3, perceptual=0.1, **stage),
+        ),
+        vgg="random:0",
+        validate_every=4,
+        checkpoint_every=2,
+    )
+
+
+def weights(path):
+    return load_checkpoint(path)[0].state_dict()
+
+
+def quiet_fit(config, folder, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Lightning warns of much that is meant so
+        return fit(config, folder, enable_progress_bar=False, devices=1, accelerator="cpu", **options)
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing in the trainer may catch it to tidy up."""
+
+
+@pytest.mark.parametrize("loss", [1, 2, 3])
+def test_a_killed_run_resumes_without_loss_and_ends_in_a_model(photos, tmp_path, monkeypatch, loss):
+    config = small_config(photos, loss)
+    straight = quiet_fit(config, tmp_path / "straight")
+
+    def killed(self, outputs, batch, *rest):
+        del self, outputs, rest
+        if batch == 4:
+            raise Killed
+
+    from training.module import Restorer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Restorer, "on_train_batch_end", killed)
+        with pytest.raises(Killed):
+            quiet_fit(config, tmp_path / "killed")
+    assert not (tmp_path / "killed" / "model.pt").exists()
+    resumed = quiet_fit(config, tmp_path / "killed")
+
+    for (name, a), b in zip(weights(straight).items(), weights(resumed).values(), strict=True):
+        # one thread sums in one order: equal up to the rounding of bfloat16 gradients
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6, msg=name)
+
+    export_onnx(resumed, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
+    repaired, damage = session.run(None, {"image": np.full((1, 3, 64, 64), 0.5, np.float32)})
+    assert repaired.shape == (1, 3, 64, 64)
+    assert damage.shape == (1, 1, 64, 64)
+
+
+def test_training_changes_the_weights_and_lowers_the_loss(photos, tmp_path):
+    config = small_config(photos)
+    steps = 60
+    config = Config(
+        **{**config.__dict__, "stages": (Stage("repair", steps, crop=64, batch=4, learning_rate=3e-3),)}
+    )
+    losses = []
+    from lightning.pytorch.callbacks import Callback
+
+    class Watch(Callback):
+        def on_train_batch_end(self, trainer, *_):
+            losses.append(float(trainer.callback_metrics["train/loss"]))
+
+    from training import fit as module
+
+    original = module.Throughput
+    module.Throughput = Watch
+    try:
+        quiet_fit(config, tmp_path / "run")
+    finally:
+        module.Throughput = original
+    assert len(losses) == steps
+    assert np.mean(losses[-15:]) < 0.9 * np.mean(losses[:5])
+
+
+def test_the_losses_of_a_perfect_answer_are_nearly_zero():
+    clean = torch.rand(2, 3, 32, 32)
+    mask = torch.zeros(2, 1, 32, 32, dtype=torch.bool)
+    mask[:, :, 8:20, 8:20] = True
+    damaged = torch.where(mask, 1 - clean, clean)
+    truth = Triplet(damaged, clean, (damaged - clean).abs().amax(1, keepdim=True), mask)
+    sure = torch.where(mask, 20.0, -20.0)
+    perfect = repair_terms(damaged, clean - damaged, sure, truth)
+    assert sum(perfect.values()) < 1e-3
+    idle = repair_terms(damaged, torch.zeros_like(clean), torch.full_like(sure, -20.0), truth)
+    assert all(idle[name] > perfect[name] + 0.1 for name in perfect)
+
+
+def test_hidden_damage_is_not_judged():
+    clean = torch.full((1, 3, 16, 16), 0.5)
+    alteration = torch.full((1, 1, 16, 16), 0.02)
+    truth = Triplet(clean + 0.02, clean, alteration, torch.zeros_like(alteration, dtype=torch.bool))
+    for logit in (-5.0, 5.0):
+        terms = repair_terms(
+            truth.damaged, torch.zeros_like(clean), torch.full_like(alteration, logit), truth
+        )
+        assert terms["mask"] == 0
+
+
+def test_the_prior_takes_colour_or_sharpness_away():
+    photos = torch.rand(8, 3, 48, 48)
+    degraded = degrade(photos, torch.Generator().manual_seed(1))
+    assert degraded.shape == photos.shape
+    grey = (degraded.amax(1) - degraded.amin(1)).amax((1, 2)) < 1e-6
+    assert grey.any()
+    assert not grey.all()
+
+
+def test_stages_follow_one_another(photos):
+    config = small_config(photos)
+    assert [config.stage_at(step)[0].name for step in range(config.steps)] == (
+        ["prior"] * 2 + ["frozen"] * 2 + ["perceptual"] * 3
+    )
+    assert config.stage_at(5)[1] == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize("path", sorted(Path("training/configs").glob("*.yaml")), ids=lambda p: p.stem)
+def test_shipped_configurations_load(path):
+    config = load_config(path)
+    assert config.steps > 0
+    assert math.isfinite(sum(p.numel() for p in UNet(config.network).parameters()))
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [({"loss": 4}, "loss"), ({"colour": 1}, "colour"), ({"stages": [{"name": "a", "step": 3}]}, "step")],
+)
+def test_a_wrong_configuration_is_one_sentence(tmp_path, change, word):
+    stages = [{"name": "a", "steps": 3}]
+    values = {
+        "name": "a",
+        "loss": 1,
+        "photos": "p",
+        "validation_photos": "v",
+        "training_data": "d",
+        "stages": stages,
+    }
+    path = tmp_path / "a.yaml"
+    path.write_text(yaml.safe_dump(values | change))
+    with pytest.raises(DsrError, match=word):
+        load_config(path)
+
+
+def test_a_simulator_without_damage_data_is_built(tmp_path):
+    assert len(FilmDamage.build(None, (), seed=0).plates) == 2
