@@ -42,6 +42,7 @@ def make_rows(viewer: Viewer) -> list[Container]:
     providers = [(text, name) for name, text in RUNS_ON.items()]
     status = Label(name="status", value="Find shows the damage; paint or erase in it, then Remove.")
     status.native.setWordWrap(True)
+    status.native.setMinimumHeight(2 * status.native.fontMetrics().lineSpacing())
     # Its text must not set the dock's width.
     status.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
 

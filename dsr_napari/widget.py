@@ -157,7 +157,7 @@ class RemoveDust(Container):
         prediction = next(iter(self._result.predictions.values()))
         count = sum(self._result.defects.values())
         self.fields["status"].value = (
-            f"{count} defect{'' if count == 1 else 's'} · {prediction.model.name} ran on "
+            f"{count} defect{'' if count == 1 else 's'} · {prediction.model.name} on "
             f"{RUNS_ON.get(prediction.provider, prediction.provider)}"
         )
 
