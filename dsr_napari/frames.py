@@ -102,7 +102,7 @@ def _refuse_loose_channels(layer: Image) -> None:
     named = not axis.lstrip("-").isdigit() and not axis.startswith("c")
     if shape[-1] in _CHANNELS or (layer.ndim == 3 and shape[0] in _CHANNELS and not named):  # noqa: PLR2004
         raise DsrError(
-            f"'{layer.name}' seems to hold its colours as separate frames; right-click it for Split Stack and "
+            f"'{layer.name}' seems to hold its colours as separate frames; right-click it for Split Stack, "
             "then Merge to RGB, or name its first axis 'frame' if they are frames."
         )
 

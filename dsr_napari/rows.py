@@ -28,7 +28,7 @@ _LABEL_WIDTH = 80
 _LARGEST = 100_000
 _TOOLTIPS = {
     "sensitivity": "Further to the right, more is taken for damage.",
-    "polarity": "Defects brighter or darker than the picture; auto drops faint ones unlike nearly all clear ones.",
+    "polarity": "Brighter or darker than the picture; auto drops faint ones unlike nearly all clear ones.",
     "min size": "Smaller defects stay; 0 is no limit.",
     "max size": "Larger defects stay; 0 is no limit.",
     "grow": "How far a repair reaches beyond what was found.",
@@ -37,7 +37,7 @@ _TOOLTIPS = {
 
 
 def make_rows(viewer: Viewer) -> list[Container]:
-    """Return the dock's rows, from top to bottom; whatever a person uses in them has a name."""
+    """Return the dock's rows, from top to bottom; what a person uses in them has a name."""
     start = Options()
     providers = [(text, name) for name, text in RUNS_ON.items()]
     status = Label(name="status", value="Find shows the damage; paint or erase in it, then Remove.")
