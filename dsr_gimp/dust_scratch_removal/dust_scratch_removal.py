@@ -477,6 +477,8 @@ class Dialog:
     def _settings_box(self):
         gtk = self.gtk
         self.window.get_scale_entry("sensitivity", 1.0)
+        for name in ("polarity", "output", "provider"):
+            self.window.get_widget(name, gtk.ComboBox.__gtype__)  # GIMP 3.2 makes radio buttons of three choices
         for name in ("grow", "feather"):
             self.window.get_scale_entry(name, 1.0).set_bounds(0, 20, True)  # the entry beside it takes more
         find = self.window.fill_box("find", ["sensitivity", "polarity", "min-size", "max-size"])

@@ -1,6 +1,7 @@
 """Runs commands beside a real GIMP 3, in Debian roots that are built once and kept in the cache folder."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ SUITES = {"3.0": "trixie", "3.2": "forky"}
 GIMPRC = """(plug-in-path "${gimp_dir}/plug-ins:/job/plug-ins")
 (show-welcome-dialog no)
 (check-updates no)
-(config-version "%s.4")
+(config-version "%s")
 """
 
 
@@ -41,7 +42,10 @@ class Job:
         models, plugins = folder / "models", folder / "plug-ins"
         for made in (self.profile, models, plugins, folder / "in", folder / "out"):
             made.mkdir(parents=True)
-        (self.profile / "gimprc").write_text(GIMPRC % version)
+        # a GIMP that is newer than its settings greets with a dialog of its own
+        packages = (self.root / "var" / "lib" / "dpkg" / "status").read_text()
+        release = re.search(r"^Package: gimp\n(?:.+\n)*?Version: ([\d.]+)", packages, re.MULTILINE)[1]
+        (self.profile / "gimprc").write_text(GIMPRC % release)
         shutil.copy(toy_model, models / "model-3.onnx")
         shutil.copy(toy_model, folder / "toy.onnx")
         shutil.copytree(HERE / "inside", folder / "inside")
