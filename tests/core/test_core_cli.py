@@ -249,6 +249,14 @@ def test_a_bad_argument_is_one_sentence_and_leaves_nothing_behind(folder, call, 
     assert names(folder) == ["scan.tif"]
 
 
+def test_a_folder_without_the_right_to_write_is_named(folder, call, monkeypatch):
+    write_scan(folder / "scan.tif", dusty())
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    code, _, err = call("restore", "scan.tif", "-o", "out.tif")
+    assert (code, names(folder)) == (1, ["scan.tif"])
+    assert "no right to write" in err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from dusty import SPECKS, dusty
@@ -108,6 +110,19 @@ def test_an_image_that_is_not_contiguous_is_taken(toy_model):
     turned = image[:, ::-1].transpose(1, 0, 2)
     result = restored(turned, toy_model)
     assert np.array_equal(result.image[~result.mask], turned[~result.mask])
+
+
+def test_memory_does_not_grow_beyond_what_the_result_needs(toy_model, monkeypatch):
+    monkeypatch.setitem(engine.LOADS, "cpu", engine.Load("cpu", 1, 128))
+    image = dusty(1000, 1500)
+    restored(dusty(), toy_model)  # what is loaded once does not count
+    tracemalloc.start()
+    restored(image, toy_model)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Beside the image of 6 bytes a pixel: repaired and result 12, probability, candidates, mask 3, labels 8,
+    # distance 4. Nothing that holds the image as floats (12 more) fits below this bound.
+    assert peak / (1000 * 1500) < 28
 
 
 class Greedy:
