@@ -4,15 +4,13 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from dsr_core.errors import DsrError
-from dsr_core.options import POLARITIES, Options
+from dsr_core.options import POLARITIES, PROVIDERS, Options
 
-_PROVIDERS = ("auto", "cuda", "cpu")
 _INTERRUPTED = 130  # what shells return for Ctrl+C
 
 
@@ -22,10 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = chosen.command(chosen)
     except DsrError as error:
-        _complain(str(error))
+        _note(str(error))
         return 1
     except KeyboardInterrupt:
-        _complain("Stopped; nothing was left behind.")
+        _note("Stopped; nothing was left behind.")
         return _INTERRUPTED
     return code
 
@@ -55,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (restore, detect):
         _add_options(command)
         command.add_argument("--model", default="3", metavar="1|2|3|PATH", help="default: %(default)s")
-        command.add_argument("--provider", choices=_PROVIDERS, default="auto", help="default: %(default)s")
+        command.add_argument("--provider", choices=PROVIDERS, default="auto", help="default: %(default)s")
         command.add_argument("--overwrite", action="store_true", help="replace files that exist")
         command.add_argument("--json", action="store_true", help="one line of JSON for each file")
 
@@ -74,27 +72,19 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     default = Options()
-    number, whole = partial(_argument, float), partial(_argument, int)
     add = parser.add_argument
-    add("--sensitivity", type=number, default=default.sensitivity, help="0 to 1; default: %(default)s")
+    add("--sensitivity", type=float, default=default.sensitivity, help="0 to 1; default: %(default)s")
     add("--polarity", choices=POLARITIES, default=default.polarity, help="default: %(default)s")
-    add("--min-size", type=whole, default=default.min_size, metavar="PX", help="leave smaller defects alone")
-    add("--max-size", type=whole, default=default.max_size, metavar="PX", help="leave larger defects alone")
-    add("--grow", type=whole, default=default.grow, metavar="PX", help="widen defects; default: %(default)s")
+    add("--min-size", type=int, default=default.min_size, metavar="PX", help="leave smaller defects alone")
+    add("--max-size", type=int, default=default.max_size, metavar="PX", help="leave larger defects alone")
+    add("--grow", type=int, default=default.grow, metavar="PX", help="widen defects; default: %(default)s")
     add(
         "--feather",
-        type=number,
+        type=float,
         default=default.feather,
         metavar="PX",
         help="soft edge; default: %(default)s",
     )
-
-
-def _argument(kind: Callable[[str], Any], text: str) -> Any:
-    try:
-        return kind(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from error
 
 
 def _options(chosen: argparse.Namespace) -> Options:
@@ -237,7 +227,7 @@ def _make_folder(folder: Path) -> None:
 
 def _report_failure(path: Path, error: DsrError, chosen: argparse.Namespace) -> None:
     text = str(error)
-    _complain(text if str(path) in text else f"{path}: {text}")
+    _note(text if str(path) in text else f"{path}: {text}")
     if chosen.json:
         _say(json.dumps({"input": str(path), "error": text}))
 
@@ -249,6 +239,3 @@ def _say(text: str) -> None:
 
 def _note(text: str) -> None:
     sys.stderr.write(f"dsr-core: {text}\n")
-
-
-_complain = _note

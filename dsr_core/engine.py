@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from dsr_core.errors import DsrError
 from dsr_core.models import ModelInfo, runtime_errors
+from dsr_core.options import PROVIDERS
 
-PROVIDERS = ("auto", "cuda", "cpu")
 SMALLEST_TILE = 256
 _MEMORY_WORDS = ("out of memory", "failed to allocate", "bad_alloc", "bad allocation", "alloc_failed")
 _CUDA_OPTIONS = {

@@ -7,6 +7,7 @@ from typing import Any
 from dsr_core.errors import DsrError
 
 POLARITIES = ("auto", "bright", "dark", "both")
+PROVIDERS = ("auto", "cuda", "cpu")
 _LIMITS: dict[str, tuple[int, int]] = {
     "sensitivity": (0, 1),
     "min_size": (0, 1_000_000),
