@@ -1,32 +1,33 @@
 """The language between an editor's plug-in and the worker process: frames over stdin and stdout.
 
 A **frame** is a head of 16 bytes, a JSON object in UTF-8 and a payload of raw bytes, one after the other. The
-head is little-endian: the four bytes ``DSRF``, the length of the JSON as uint32, that of the payload as uint64.
+head is little-endian: the four bytes ``DSRF``, the JSON's length as uint32, the payload's length as uint64.
 
-**Greeting.** The worker begins with ``{"type": "hello", "protocol": 1, "version": "0.1.0", "models": ["3"]}``. A
-client that speaks another protocol number says so and stops. ``models`` are the shipped ones that are there.
+**Greeting.** The worker begins: ``{"type": "hello", "protocol": 1, "version": "0.1.0", "models": ["3"]}``.
+A client that speaks another protocol number says so and stops. ``models`` are those that came along.
 
 **Requests** carry ``type`` and ``id`` (an integer of the client's choice); each is answered, in order, by
-frames that carry the same ``id``: any number of ``progress`` and one of ``margin``, ``predicted``, ``composed``,
-``preview``, ``cancelled`` or ``error`` (``message``: one sentence for the user, with the remedy).
+frames that carry the same ``id``: any number of ``progress`` and then one of ``margin``, ``predicted``,
+``composed``, ``preview``, ``cancelled`` or ``error`` (``message``: a sentence for the user, with the remedy).
 
 ``margin`` (``model``)
     -> ``margin``: pixels around a region of interest that this model wants to see.
-``predict`` (``model``, ``provider``, ``width``, ``height``, ``channels``, ``dtype``, ``linear``, ``clip``; payload)
-    Runs the network. Payload: height x width x channels samples, row by row, in the machine's byte order; then, if
+``predict`` (``model, provider, width, height, channels, dtype, linear, clip``; payload)
+    Runs the network. Payload: height x width x channels samples, row by row, in native byte order; then, if
     ``clip`` is true, height x width bytes that say how far a repair may show in a pixel (0 not at all, 255
     fully). ``channels``: 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha. ``dtype``: ``u8 u16 u32 half float
     double``. ``linear``: samples are linear light. Without ``width`` and payload: the same picture again.
     -> ``progress`` (``done``, ``total``, ``note``) ..., ``predicted`` (``model``, ``provider``, ``notes``).
 ``compose`` (``options``, ``region`` [x, y, width, height], ``add_alpha``)
     Applies the options to what the network said; never runs it. ``options`` are the fields of
-    `dsr_core.Options`. -> ``composed`` (``defects``, ``changed``: pixels in the mask, ``pixels``: bytes of the
-    first part); payload: the region's samples, then its mask, one byte a pixel, 0 or 255. With ``add_alpha``
-    the samples have an alpha channel that is 0 outside the mask.
+    `dsr_core.Options`.
+    -> ``composed`` (``defects``, ``changed``: pixels in the mask, ``pixels``: bytes of the first part);
+    payload: the region's samples, then its mask, one byte a pixel, 0 or 255. With ``add_alpha`` the samples
+    have an alpha channel that is 0 outside the mask.
 ``preview`` (``options``, ``view`` [x, y, width, height], ``step``, ``after``)
-    -> ``preview`` (``defects``, ``changed``, ``width``, ``height``, ``pixels``: bytes of the first part); payload:
-    the view reduced ``step`` times, samples as they came or (``after``) restored, then the defects' outlines as
-    8-bit RGBA of the same size.
+    -> ``preview`` (``defects``, ``changed``, ``width``, ``height``, ``pixels``: bytes of the first part);
+    payload: the view reduced ``step`` times, samples as they came or (``after``) restored, then the defects'
+    outlines as 8-bit RGBA of the same size.
 ``cancel`` (``target``: id of a ``predict``)
     Has no answer of its own; the target is answered by ``cancelled``, unless it was finished already.
 
@@ -68,8 +69,7 @@ def write_frame(stream: BinaryIO, header: dict[str, Any], parts: Sequence[Buffer
     text = json.dumps(header).encode()
     stream.write(_HEAD.pack(MAGIC, len(text), sum(memoryview(part).nbytes for part in parts)))
     stream.write(text)
-    for part in parts:
-        stream.write(part)
+    stream.writelines(parts)
     stream.flush()
 
 

@@ -1,4 +1,4 @@
-"""The process behind an editor's plug-in: ``python -m dsr_core.worker`` answers the frames of `dsr_core.protocol`."""
+"""The process behind an editor's plug-in, ``python -m dsr_core.worker``: it answers `dsr_core.protocol`."""
 
 import os
 import queue
@@ -16,7 +16,14 @@ from dsr_core.errors import DsrError
 from dsr_core.models import MODEL_NAMES, find_model, models_folder
 from dsr_core.protocol import PROTOCOL, Buffer, project_version, read_frame, write_frame
 
-DTYPES = {"u8": "uint8", "u16": "uint16", "u32": "uint32", "half": "float16", "float": "float32", "double": "float64"}
+DTYPES = {
+    "u8": "uint8",
+    "u16": "uint16",
+    "u32": "uint32",
+    "half": "float16",
+    "float": "float32",
+    "double": "float64",
+}
 OUTLINE = (255, 30, 80, 255)  # RGBA: a red that neither sepia nor skin comes near
 INSIDE = (255, 30, 80, 60)
 
@@ -45,7 +52,10 @@ class Worker:
     def greet(self) -> None:
         """Send the first frame."""
         models = [name for name in MODEL_NAMES if (models_folder() / f"model-{name}.onnx").is_file()]
-        write_frame(self.output, {"type": "hello", "protocol": PROTOCOL, "version": project_version(), "models": models})
+        write_frame(
+            self.output,
+            {"type": "hello", "protocol": PROTOCOL, "version": project_version(), "models": models},
+        )
 
     def answer(self, request: dict[str, Any], payload: bytearray) -> None:
         """Answer one request; what the user can put right becomes an ``error`` frame."""
@@ -56,13 +66,14 @@ class Worker:
             "preview": lambda: self._preview(request),
         }
         try:
-            if request.get("type") not in actions:
-                raise DsrError(f"The plug-in asks for {request.get('type')!r}; run `dsr-gimp install` again.")
-            header, parts = actions[request["type"]]()
+            header, parts = actions.get(request.get("type", ""), lambda: _refuse(request))()
         except DsrError as error:
             header, parts = {"type": "error", "message": str(error)}, ()
         except MemoryError:
-            header, parts = {"type": "error", "message": "There is not enough memory; select a part of the picture."}, ()
+            header, parts = (
+                {"type": "error", "message": "There is not enough memory; select a part of the picture."},
+                (),
+            )
         except (KeyError, TypeError, ValueError) as error:
             message = f"The plug-in's request is not understood ({error!r}); run `dsr-gimp install` again."
             header, parts = {"type": "error", "message": message}, ()
@@ -77,7 +88,9 @@ class Worker:
             self._take_picture(request, payload)
         if self._image is None:
             raise DsrError("The plug-in sent no picture; run `dsr-gimp install` again.")
-        steps = predict(self._image, model=request["model"], provider=request["provider"], linear=self._linear)
+        steps = predict(
+            self._image, model=request["model"], provider=request["provider"], linear=self._linear
+        )
         while True:
             try:
                 progress = next(steps)
@@ -91,7 +104,12 @@ class Worker:
             write_frame(self.output, {"type": "progress", "id": request["id"], **fields})
         found: Prediction = self._prediction
         notes = list(found.notes)
-        return {"type": "predicted", "model": found.model.name, "provider": found.provider, "notes": notes}, ()
+        return {
+            "type": "predicted",
+            "model": found.model.name,
+            "provider": found.provider,
+            "notes": notes,
+        }, ()
 
     def _take_picture(self, request: dict[str, Any], payload: bytearray) -> None:
         """Unpack the payload of ``predict`` without copying it."""
@@ -106,7 +124,9 @@ class Worker:
         self._linear = bool(request["linear"])
         self._clip = None
         if clipped:
-            self._clip = np.frombuffer(payload, np.uint8, clipped, len(payload) - clipped).reshape(height, width)
+            self._clip = np.frombuffer(payload, np.uint8, clipped, len(payload) - clipped).reshape(
+                height, width
+            )
 
     def _restored(self, fields: dict[str, Any]) -> tuple[Array, NDArray[np.bool_], int]:
         """Return picture, mask and number of defects for these options, remembered until they change."""
@@ -142,11 +162,18 @@ class Worker:
         marks = outlines(shrink_mask(mask[here], step))
         height, width = marks.shape[:2]
         header = {"type": "preview", "defects": defects, "changed": int(np.count_nonzero(mask))}
-        return {**header, "width": width, "height": height, "pixels": pixels.nbytes}, (pixels.data, marks.data)
+        return {**header, "width": width, "height": height, "pixels": pixels.nbytes}, (
+            pixels.data,
+            marks.data,
+        )
+
+
+def _refuse(request: dict[str, Any]) -> NoReturn:
+    raise DsrError(f"The plug-in asks for {request.get('type')!r}; run `dsr-gimp install` again.")
 
 
 def blend(before: Array, after: Array, clip: NDArray[np.uint8]) -> Array:
-    """Return ``before`` where ``clip`` is 0, ``after`` where it is 255 (both to the bit), a mixture in between."""
+    """Return ``before`` where ``clip`` is 0, ``after`` where it is 255 (to the bit), a mixture in between."""
     result = before.copy()
     full = clip == 255  # noqa: PLR2004
     result[full] = after[full]
@@ -159,7 +186,7 @@ def blend(before: Array, after: Array, clip: NDArray[np.uint8]) -> Array:
 
 
 def shrink(pixels: Array, step: int) -> Array:
-    """Return a view reduced ``step`` times by area, in the same type; the last row and column may be partial."""
+    """Return a view reduced ``step`` times by area, same type; the last row and column may be partial."""
     if step == 1:
         return pixels
     size = (-(-pixels.shape[1] // step), -(-pixels.shape[0] // step))

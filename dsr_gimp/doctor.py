@@ -27,7 +27,7 @@ _REINSTALL = "run `dsr-gimp install`"
 
 
 def faults(profile: Profile) -> list[str]:
-    """Return why the filter will not appear or not work in this GIMP, one sentence each; none if all is well."""
+    """Return why the filter will not appear or work in this GIMP, a sentence each; none if all is well."""
     plugin = plugin_folder(profile) / SOURCE.name
     if not plugin.is_file():
         return [f"it is not installed here: {_REINSTALL}"]
@@ -56,8 +56,10 @@ def _interpreter_faults(profile: Profile, shebang: str) -> list[str]:
     if python and can_run_plugins(python):
         return []
     return [
-        f"{python or 'python3'} cannot load GIMP's bindings: install them (Debian and Ubuntu: apt install "
-        f"gir1.2-gimp-3.0 python3-gi) and {_REINSTALL} again"
+        (
+            f"{python or 'python3'} cannot load GIMP's bindings: install them (Debian, Ubuntu: apt install "
+            f"gir1.2-gimp-3.0 python3-gi) and {_REINSTALL} again"
+        )
     ]
 
 
@@ -69,7 +71,9 @@ def _path_faults(profile: Profile) -> list[str]:
     places = (str(profile.path / "plug-ins"), "${gimp_dir}/plug-ins", "${gimp_dir}" + os.sep + "plug-ins")
     if not paths or any(place.rstrip("/\\") in places for place in paths[-1].split(os.pathsep)):
         return []
-    return ["GIMP does not look into its own folder of plug-ins: add it in Edit > Preferences > Folders > Plug-ins"]
+    return [
+        "GIMP does not look into its own plug-ins folder: add it in Edit > Preferences > Folders > Plug-ins"
+    ]
 
 
 def _engine_faults(profile: Profile) -> list[str]:
@@ -79,8 +83,10 @@ def _engine_faults(profile: Profile) -> list[str]:
         return [f"the Python that it was installed from is gone ({python or 'unknown'}): {_REINSTALL} again"]
     if profile.kind == "flatpak" and Path(python).resolve().is_relative_to("/usr"):
         return [
-            f"a flatpak cannot see {Path(python).resolve()}: install this package with a Python in your home folder "
-            f"(for instance `uv tool install`) and {_REINSTALL} from there"
+            (
+                f"a flatpak cannot see {Path(python).resolve()}: install this package with a Python "
+                f"in your home folder (for instance `uv tool install`) and {_REINSTALL} from there"
+            )
         ]
     return []
 
@@ -94,7 +100,9 @@ def round_trip(python: str) -> str:
         It did not come back restored.
     """
     command = [python, "-E", "-P", "-m", "dsr_core.worker"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         if process.stdin is None or process.stdout is None or process.stderr is None:
             raise DsrError("The worker process has no pipes; report this.")
         try:
@@ -102,7 +110,9 @@ def round_trip(python: str) -> str:
         except (EOFError, OSError) as error:
             process.kill()
             said = process.stderr.read().decode(errors="replace").strip().rpartition("\n")[2]
-            raise DsrError(f"The worker process ended unexpectedly ({said}); install the package again.") from error
+            raise DsrError(
+                f"The worker process ended unexpectedly ({said}); install the package again."
+            ) from error
         finally:
             process.kill()
 

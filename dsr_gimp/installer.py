@@ -86,7 +86,9 @@ def install(profile: Profile) -> list[str]:
         settings = {"python": sys.executable, "version": project_version(), "folders_made": made}
         done.append(_write(folder / "engine.json", json.dumps(settings, indent=2) + "\n"))
     except OSError as error:
-        raise DsrError(f"{error.filename} cannot be written ({error.strerror}); check the folder's owner.") from error
+        raise DsrError(
+            f"{error.filename} cannot be written ({error.strerror}); check the folder's owner."
+        ) from error
     return [line for line in done if line]
 
 
@@ -113,7 +115,9 @@ def uninstall(profile: Profile) -> list[str]:
             if path.is_dir() and not any(path.iterdir()):
                 path.rmdir()
     except OSError as error:
-        raise DsrError(f"{error.filename} cannot be removed ({error.strerror}); check the folder's owner.") from error
+        raise DsrError(
+            f"{error.filename} cannot be removed ({error.strerror}); check the folder's owner."
+        ) from error
     return done
 
 

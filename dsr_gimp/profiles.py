@@ -31,7 +31,11 @@ class Profile:
     def label(self) -> str:
         """What to call it in a report."""
         packed = "" if self.kind == "native" else f", {self.kind}"
-        return f"GIMP {self.path.name}{packed} ({self.path})" if _VERSION.fullmatch(self.path.name) else str(self.path)
+        return (
+            f"GIMP {self.path.name}{packed} ({self.path})"
+            if _VERSION.fullmatch(self.path.name)
+            else str(self.path)
+        )
 
 
 def find_profiles(
@@ -39,7 +43,7 @@ def find_profiles(
 ) -> list[Profile]:
     """Return the profile folder of every GIMP 3 that was started at least once, in a steady order.
 
-    A folder that is not there yet is not made: GIMP would take it for a profile and not carry over its settings.
+    A folder that is not there yet is not made: GIMP would take it for a profile and not carry settings over.
 
     Parameters
     ----------
@@ -59,14 +63,16 @@ def find_profiles(
         found.append(Profile(home / named, "native"))
     for base, kind in _bases(env, home, platform):
         if base.is_dir():
-            versions = (folder for folder in base.iterdir() if folder.is_dir() and _VERSION.fullmatch(folder.name))
+            versions = (
+                folder for folder in base.iterdir() if folder.is_dir() and _VERSION.fullmatch(folder.name)
+            )
             ordered = sorted(versions, key=lambda folder: int(folder.name[2:]))
             found += [Profile(folder, kind) for folder in ordered]
     unique = {profile.path.resolve(): profile for profile in reversed(found) if profile.path.is_dir()}
     if not unique:
         raise DsrError(
-            "No GIMP 3 profile folder was found; start GIMP 3 once, or set GIMP3_DIRECTORY to the folder that "
-            "Edit > Preferences > Folders shows."
+            "No GIMP 3 profile folder was found; start GIMP 3 once, or set GIMP3_DIRECTORY to the folder "
+            "that Edit > Preferences > Folders shows."
         )
     return list(reversed(unique.values()))
 

@@ -2,8 +2,8 @@
 # ^ `dsr-gimp install` names another interpreter here where this one cannot load GIMP's bindings.
 """Filters > Enhance > Remove dust & scratches, for GIMP 3.
 
-Dialog, pixels out, pixels in. The work is done by ``python -m dsr_core.worker`` in the environment that installed
-this plug-in (``engine.json`` beside this file names it); the language between them is described in
+Dialog, pixels out, pixels in. The work is done by ``python -m dsr_core.worker`` in the environment that
+installed this plug-in (``engine.json`` beside this file names it); the language between them is described in
 ``dsr_core/protocol.py``. GIMP's own Python need not have anything but gi.
 """
 
@@ -32,28 +32,36 @@ GIMPS_OWN = ("PYTHON", "GI_TYPELIB", "LD_LIBRARY", "GTK_", "GDK_PIXBUF", "BABL_"
 OPTIONS = ("sensitivity", "polarity", "min-size", "max-size", "grow", "feather")
 REPAIRS_MASK, REPAIRS_ALPHA, RESTORED, IN_PLACE = "repairs", "repairs-alpha", "restored", "in-place"
 SELECTION, CHANNEL = "selection", "channel"
+FULLY = 100.0  # a layer's opacity, in per cent
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 -- not always an error
     """Something the user can put right; the message is the sentence to show."""
 
 
 class Engine:
-    """The worker process. Requests go out with `send`, answers come in through `wait` or, one by one, `poll`."""
+    """The worker process. Requests go out with `send`, answers come in through `wait` or `poll`."""
 
     def __init__(self):
         try:
             settings = json.loads((Path(__file__).parent / "engine.json").read_text(encoding="utf-8"))
             self.python = settings["python"]
         except (OSError, ValueError, KeyError) as error:
-            raise Problem("The filter does not know its Python environment; run `dsr-gimp install` again.") from error
+            raise Problem(
+                "The filter does not know its Python environment; run `dsr-gimp install` again."
+            ) from error
         env = {name: value for name, value in os.environ.items() if not name.startswith(GIMPS_OWN)}
         windows = {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {}
         try:
             self.process = subprocess.Popen(
                 [self.python, "-E", "-P", "-m", "dsr_core.worker"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                bufsize=0, env=env, cwd=Path(__file__).parent, **windows,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                env=env,
+                cwd=Path(__file__).parent,
+                **windows,
             )
         except OSError as error:
             raise Problem(
@@ -68,8 +76,10 @@ class Engine:
         hello, _ = self._next()
         if hello.get("protocol") != PROTOCOL:
             self.close()
-            raise Problem("The filter in GIMP and the installed dust-scratch-removal do not fit together; "
-                          "run `dsr-gimp install` again.")
+            raise Problem(
+                "The filter in GIMP and the installed dust-scratch-removal do not fit together; "
+                "run `dsr-gimp install` again."
+            )
         self.models = hello["models"]
 
     def __enter__(self):
@@ -90,7 +100,7 @@ class Engine:
         return self.last_id
 
     def wait(self, request, on_progress=None):
-        """Return header and payload of the answer to a request, after any number of calls of ``on_progress``."""
+        """Return header and payload of the answer to a request; ``on_progress`` gets shares of 1 before."""
         while True:
             header, payload = self._next()
             if header["id"] != request:
@@ -117,11 +127,15 @@ class Engine:
         self.process.wait()
         said = "".join(self.complaints)
         if "No module named" in said:
-            raise Problem(f"dust-scratch-removal is not in {self.python} any more; install it and run "
-                          "`dsr-gimp install` again.")
+            raise Problem(
+                f"dust-scratch-removal is not in {self.python} any more; install it and run "
+                "`dsr-gimp install` again."
+            )
         last = said.strip().rpartition("\n")[2] or f"exit status {self.process.returncode}"
-        raise Problem(f"The filter's worker process ended unexpectedly ({last}); run `dsr-gimp doctor`, "
-                      "and if it was memory, select a part of the picture.")
+        raise Problem(
+            f"The filter's worker process ended unexpectedly ({last}); run `dsr-gimp doctor`, "
+            "and if it was memory, select a part of the picture."
+        )
 
     # The pipes are served by threads: with one for all, both ends can wait for each other for ever.
     def _write(self):
@@ -133,7 +147,7 @@ class Engine:
                 for data in (head + text, *parts):
                     view = memoryview(data)
                     while view:
-                        view = view[self.process.stdin.write(view):]
+                        view = view[self.process.stdin.write(view) :]
         except OSError:
             pass  # the reader tells of the end
 
@@ -174,7 +188,9 @@ class Target:
             raise Problem("An indexed picture cannot be repaired; change it with Image > Mode > RGB.")
         touched, *self.region = drawable.mask_intersect()
         if not touched:
-            raise Problem(f"The selection does not touch the layer “{self.name}”; select a part of it or nothing.")
+            raise Problem(
+                f"The selection does not touch the layer “{self.name}”; select a part of it or nothing."
+            )
         self.format = Babl.get_name(drawable.get_format())
         letters, self.dtype = Babl.format_get_encoding(drawable.get_format()).split()
         self.linear = "'" not in letters and "~" not in letters
@@ -210,8 +226,16 @@ class Target:
         self.look_around(engine.wait(engine.send("margin", model=model))[0]["margin"])
         clip = self.clip()
         return engine.send(
-            "predict", self.pixels(), clip, model=model, provider=config.get_property("provider"),
-            width=self.seen[2], height=self.seen[3], channels=self.channels, dtype=self.dtype, linear=self.linear,
+            "predict",
+            self.pixels(),
+            clip,
+            model=model,
+            provider=config.get_property("provider"),
+            width=self.seen[2],
+            height=self.seen[3],
+            channels=self.channels,
+            dtype=self.dtype,
+            linear=self.linear,
             clip=bool(clip),
         )
 
@@ -220,7 +244,9 @@ class Target:
         x, y, width, height = self.region
         inner = [x - self.seen[0], y - self.seen[1], width, height]
         alpha = config.get_property("output") == REPAIRS_ALPHA
-        header, payload = engine.wait(engine.send("compose", options=options(config), region=inner, add_alpha=alpha))
+        header, payload = engine.wait(
+            engine.send("compose", options=options(config), region=inner, add_alpha=alpha)
+        )
         cut = header["pixels"]
         return header, bytes(memoryview(payload)[:cut]), bytes(memoryview(payload)[cut:])
 
@@ -241,18 +267,24 @@ def check(target, output):
         return None
     if output == IN_PLACE:
         if isinstance(drawable, Gimp.Layer) and type(drawable) is not Gimp.Layer:
-            raise Problem(f"“{target.name}” is not a plain layer and cannot be changed in place; "
-                          "choose a new layer as the output.")
+            raise Problem(
+                f"“{target.name}” is not a plain layer and cannot be changed in place; "
+                "choose a new layer as the output."
+            )
         if drawable.get_lock_content():
-            raise Problem(f"The pixels of “{target.name}” are locked; unlock them or choose a new layer as the output.")
+            raise Problem(
+                f"The pixels of “{target.name}” are locked; unlock them or choose a new layer as the output."
+            )
         return None
     if drawable.is_layer_mask():
         raise Problem("A layer mask can only be repaired in place; choose that as the output.")
     if output != RESTORED and drawable.is_layer():
         ordinary = drawable.get_mode() in (Gimp.LayerMode.NORMAL, Gimp.LayerMode.NORMAL_LEGACY)
-        if not ordinary or drawable.get_opacity() < 100 or drawable.get_filters():
-            return (f"“{target.name}” is blended or filtered, so a layer with its repairs above it may look different; "
-                    "the outputs “A restored layer” and “In place” follow it exactly.")
+        if not ordinary or drawable.get_opacity() < FULLY or drawable.get_filters():
+            return (
+                f"“{target.name}” is blended or filtered, so a layer of repairs above it may look different; "
+                "the outputs “A restored layer” and “In place” follow it exactly."
+            )
     return None
 
 
@@ -280,7 +312,7 @@ def apply(image, output, results):
 def write_in_place(target, pixels):
     """Change the drawable's own pixels, to the bit, and in a way that can be undone."""
     image, drawable = target.image, target.drawable
-    # With a selection GIMP blends in float and rounds; the worker has respected it already, so it is put aside.
+    # With a selection GIMP blends in float and rounds; the worker has respected it, so it is put aside.
     selected = image.get_selected_layers(), image.get_selected_channels()
     saved = None if Gimp.Selection.is_empty(image) else Gimp.Selection.save(image)
     if saved:
@@ -306,7 +338,9 @@ def add_layer(target, output, pixels, mask):
         layer, place = copy_of(target), target.region
     else:
         kind = source.type_with_alpha() if output == REPAIRS_ALPHA else source.type()
-        layer = Gimp.Layer.new(image, f"{target.name} – repairs", width, height, kind, 100, Gimp.LayerMode.NORMAL)
+        layer = Gimp.Layer.new(
+            image, f"{target.name} (repairs)", width, height, kind, 100, Gimp.LayerMode.NORMAL
+        )
         layer.set_offsets(target.offset[0] + x, target.offset[1] + y)
         place = (0, 0, width, height)
     buffer = layer.get_buffer()
@@ -327,12 +361,19 @@ def copy_of(target):
     if type(source) is Gimp.Layer:
         layer = source.copy()
     else:
-        layer = Gimp.Layer.new(target.image, "", source.get_width(), source.get_height(), source.type(),
-                               source.get_opacity(), source.get_mode())
+        layer = Gimp.Layer.new(
+            target.image,
+            "",
+            source.get_width(),
+            source.get_height(),
+            source.type(),
+            source.get_opacity(),
+            source.get_mode(),
+        )
         layer.set_offsets(*target.offset)
         everything = _rect((0, 0, source.get_width(), source.get_height()))
         source.get_buffer().copy(everything, Gegl.AbyssPolicy.NONE, layer.get_buffer(), everything)
-    layer.set_name(f"{target.name} – restored")
+    layer.set_name(f"{target.name} (restored)")
     return layer
 
 
@@ -351,11 +392,13 @@ def add_mask(layer, shown, hidden, offset):
 def add_channel(target, pixels):
     """Insert a restored copy of a channel above it."""
     channel = target.drawable.copy()
-    channel.set_name(f"{target.name} – restored")
+    channel.set_name(f"{target.name} (restored)")
     buffer = channel.get_buffer()
     buffer.set(_rect(target.region), target.format, pixels)
     buffer.flush()
-    target.image.insert_channel(channel, target.drawable.get_parent(), target.image.get_item_position(target.drawable))
+    target.image.insert_channel(
+        channel, target.drawable.get_parent(), target.image.get_item_position(target.drawable)
+    )
 
 
 def mark(image, output, results):
@@ -364,7 +407,9 @@ def mark(image, output, results):
     union = None
     for target, _, mask in results:
         colour = Gegl.Color.new("red")
-        channel = Gimp.Channel.new(image, "Dust & scratches", image.get_width(), image.get_height(), 50, colour)
+        channel = Gimp.Channel.new(
+            image, "Dust & scratches", image.get_width(), image.get_height(), 50, colour
+        )
         channel.fill(Gimp.FillType.TRANSPARENT)
         x, y, width, height = target.region
         buffer = channel.get_buffer()
@@ -390,14 +435,22 @@ def reselect(image, layers, channels):
 
 
 class Dialog:
-    """The filter's dialog: arguments on the right, a part of the picture on the left that follows them at once.
+    """The filter's dialog: arguments, and beside them a part of the picture that follows them at once.
 
-    The network runs once for each choice of model and provider, in the background; every other argument only asks
-    the worker to apply it to what the network said.
+    The network runs once for each choice of model and provider, in the background; every other argument only
+    asks the worker to apply it to what the network said.
     """
 
     WIDTH, HEIGHT = 560, 460
-    ZOOMS = ((16, 1), (8, 1), (4, 1), (2, 1), (1, 1), (1, 2), (1, 4))  # picture pixels a step, screen pixels each
+    ZOOMS = (
+        (16, 1),
+        (8, 1),
+        (4, 1),
+        (2, 1),
+        (1, 1),
+        (1, 2),
+        (1, 4),
+    )  # picture pixels a step, screen pixels each
 
     def __init__(self, procedure, config, engine, target):
         for name in ("Gdk", "GimpUi", "Gtk"):
@@ -421,7 +474,10 @@ class Dialog:
 
     def run(self):
         """Show the dialog; return whether the user said yes."""
-        self.centre = [self.target.region[0] + self.target.region[2] / 2, self.target.region[1] + self.target.region[3] / 2]
+        self.centre = [
+            self.target.region[0] + self.target.region[2] / 2,
+            self.target.region[1] + self.target.region[3] / 2,
+        ]
         self._predict()
         timer = GLib.timeout_add(25, self._poll)
         accepted = self.window.run()
@@ -434,7 +490,9 @@ class Dialog:
         self.picture = gtk.Image()
         area = gtk.EventBox(halign=gtk.Align.CENTER, valign=gtk.Align.CENTER)
         area.set_size_request(self.WIDTH, self.HEIGHT)
-        area.add_events(gdk.EventMask.SCROLL_MASK | gdk.EventMask.BUTTON1_MOTION_MASK | gdk.EventMask.BUTTON_PRESS_MASK)
+        area.add_events(
+            gdk.EventMask.SCROLL_MASK | gdk.EventMask.BUTTON1_MOTION_MASK | gdk.EventMask.BUTTON_PRESS_MASK
+        )
         area.add(self.picture)
         area.connect("button-press-event", self._on_press)
         area.connect("motion-notify-event", self._on_drag)
@@ -459,7 +517,9 @@ class Dialog:
             views.add(button)
             first = first or button
         bar.pack_start(views, False, False, 0)
-        self.zoom_label = gtk.Label(width_chars=6, tooltip_text="Turn the wheel to zoom, drag the picture to move")
+        self.zoom_label = gtk.Label(
+            width_chars=6, tooltip_text="Turn the wheel to zoom, drag the picture to move"
+        )
         for icon, step, tip in (("zoom-in-symbolic", 1, "Zoom in"), ("zoom-out-symbolic", -1, "Zoom out")):
             button = gtk.Button.new_from_icon_name(icon, gtk.IconSize.BUTTON)
             button.set_tooltip_text(tip)
@@ -478,7 +538,9 @@ class Dialog:
         gtk = self.gtk
         self.window.get_scale_entry("sensitivity", 1.0)
         for name in ("polarity", "output", "provider"):
-            self.window.get_widget(name, gtk.ComboBox.__gtype__)  # GIMP 3.2 makes radio buttons of three choices
+            self.window.get_widget(
+                name, gtk.ComboBox.__gtype__
+            )  # GIMP 3.2 makes radio buttons of three choices
         for name in ("grow", "feather"):
             self.window.get_scale_entry(name, 1.0).set_bounds(0, 20, True)  # the entry beside it takes more
         find = self.window.fill_box("find", ["sensitivity", "polarity", "min-size", "max-size"])
@@ -509,7 +571,9 @@ class Dialog:
             combo.append(name, f"Model {name}" if name.isdigit() else Path(name).name)
         combo.set_active_id(current)
         combo.connect("changed", lambda box: self.config.set_property("model", box.get_active_id()))
-        self.config.connect("notify::model", lambda config, _: combo.set_active_id(config.get_property("model")))
+        self.config.connect(
+            "notify::model", lambda config, _: combo.set_active_id(config.get_property("model"))
+        )
         row = self.gtk.Box(spacing=6)
         label = self.gtk.Label.new_with_mnemonic("_Model")
         label.set_xalign(0)
@@ -580,10 +644,18 @@ class Dialog:
         """Return the part of what the network sees that is shown: x, y, width, height."""
         step, scale = self.ZOOMS[self.zoom]
         _, _, whole_width, whole_height = self.target.seen
-        width, height = min(self.WIDTH * step // scale, whole_width), min(self.HEIGHT * step // scale, whole_height)
+        width, height = (
+            min(self.WIDTH * step // scale, whole_width),
+            min(self.HEIGHT * step // scale, whole_height),
+        )
         x = self.centre[0] - self.target.seen[0] - width / 2
         y = self.centre[1] - self.target.seen[1] - height / 2
-        return [int(min(max(x, 0), whole_width - width)), int(min(max(y, 0), whole_height - height)), width, height]
+        return [
+            int(min(max(x, 0), whole_width - width)),
+            int(min(max(y, 0), whole_height - height)),
+            width,
+            height,
+        ]
 
     def _refresh(self):
         """Ask for the view as it is to be shown; while an answer is under way, remember to ask again."""
@@ -592,14 +664,24 @@ class Dialog:
         self.stale = self.asked is not None
         if not self.ready:
             x, y, width, height = self._view()
-            place = _rect(((x + self.target.seen[0]) // step, (y + self.target.seen[1]) // step,
-                           -(-width // step), -(-height // step)))
+            place = _rect(
+                (
+                    (x + self.target.seen[0]) // step,
+                    (y + self.target.seen[1]) // step,
+                    -(-width // step),
+                    -(-height // step),
+                )
+            )
             coding = "R'G'B'A u8"
             buffer = self.target.drawable.get_buffer()
             self._paint(buffer.get(place, 1 / step, coding, Gegl.AbyssPolicy.NONE), place.width, place.height)
         elif not self.stale:
             self.asked = self.engine.send(
-                "preview", options=options(self.config), view=self._view(), step=step, after=self.show == "after"
+                "preview",
+                options=options(self.config),
+                view=self._view(),
+                step=step,
+                after=self.show == "after",
             )
 
     def _draw(self, header, payload):
@@ -607,11 +689,13 @@ class Dialog:
         everything = _rect((0, 0, width, height))
         samples = Gegl.Buffer.new(self.target.format, 0, 0, width, height)
         samples.set(everything, self.target.format, bytes(payload[: header["pixels"]]))
-        marks = bytes(payload[header["pixels"]:]) if self.show == "defects" else None
+        marks = bytes(payload[header["pixels"] :]) if self.show == "defects" else None
         self._paint(samples.get(everything, 1.0, "R'G'B'A u8", Gegl.AbyssPolicy.NONE), width, height, marks)
         share = header["changed"] / (self.target.region[2] * self.target.region[3])
         count = f"{header['defects']:,} defects" if header["defects"] != 1 else "1 defect"
-        self._say(f"{count}, {share:.2%} of the picture" if header["defects"] else "No defects at this setting")
+        self._say(
+            f"{count}, {share:.2%} of the picture" if header["defects"] else "No defects at this setting"
+        )
 
     def _paint(self, rgba, width, height, marks=None):
         """Show pixels over a chequered ground, scaled by whole pixels, with the outlines over them."""
@@ -637,7 +721,8 @@ class Dialog:
     def _set_zoom(self, zoom):
         _, _, width, height = self.target.seen
         fitting = [
-            number for number, (step, scale) in enumerate(self.ZOOMS)
+            number
+            for number, (step, scale) in enumerate(self.ZOOMS)
             if width * scale <= self.WIDTH * step and height * scale <= self.HEIGHT * step
         ]
         self.zoom = min(max(zoom, 0, *fitting[-1:]), len(self.ZOOMS) - 1)
@@ -665,13 +750,17 @@ def repair(engine, targets, config, dialog):
     """Return results and notes for all targets; nothing is changed yet."""
     results, notes = [], []
     Gimp.progress_init("Removing dust and scratches")
+    if not targets:
+        raise Problem("Nothing is selected to repair; select a layer.")
     for number, target in enumerate(targets):
         first = dialog if number == 0 else None
         if first and first.ready:
             notes += first.notes
         else:
             request = (first and first.request) or target.predict(engine, config)
-            answer, _ = engine.wait(request, lambda share, n=number: Gimp.progress_update((n + share) / len(targets)))
+            answer, _ = engine.wait(
+                request, lambda share, n=number: Gimp.progress_update((n + share) / len(targets))
+            )
             notes += answer["notes"]
         header, pixels, mask = target.compose(engine, config)
         if header["changed"]:
@@ -686,8 +775,6 @@ def run(procedure, run_mode, image, drawables, config, _data):
     """Run the filter: all of it, or nothing."""
     try:
         targets = [Target(image, drawable) for drawable in drawables]
-        if not targets:
-            raise Problem("Nothing is selected to repair; select a layer.")
         with Engine() as engine:
             dialog = None
             if run_mode == Gimp.RunMode.INTERACTIVE:
@@ -740,26 +827,60 @@ class Plugin(Gimp.PlugIn):
             "every other pixel stays as it is, to the bit.",
             name,
         )
-        procedure.set_attribution("The dust-scratch-removal authors", "The dust-scratch-removal authors", "2026")
+        procedure.set_attribution(
+            "The dust-scratch-removal authors", "The dust-scratch-removal authors", "2026"
+        )
         both = GObject.ParamFlags.READWRITE
         procedure.add_double_argument(
-            "sensitivity", "S_ensitivity", "How much is taken for damage: more finds more", 0.0, 1.0, 0.5, both)
+            "sensitivity",
+            "S_ensitivity",
+            "How much is taken for damage: more finds more",
+            0.0,
+            1.0,
+            0.5,
+            both,
+        )
         procedure.add_choice_argument(
-            "polarity", "_Polarity", "Which defects: brighter or darker than what they cover",
-            choice(("auto", "Automatic"), ("bright", "Bright only"), ("dark", "Dark only"), ("both", "Bright and dark")),
-            "auto", both)
+            "polarity",
+            "_Polarity",
+            "Which defects: brighter or darker than what they cover",
+            choice(
+                ("auto", "Automatic"),
+                ("bright", "Bright only"),
+                ("dark", "Dark only"),
+                ("both", "Bright and dark"),
+            ),
+            "auto",
+            both,
+        )
         procedure.add_int_argument(
-            "min-size", "Smalles_t size (px)", "Longer side of the smallest defect, in pixels; 0 is no limit",
-            0, 1_000_000, 0, both)
+            "min-size",
+            "Smalles_t size (px)",
+            "Longer side of the smallest defect, in pixels; 0 is no limit",
+            0,
+            1_000_000,
+            0,
+            both,
+        )
         procedure.add_int_argument(
-            "max-size", "Lar_gest size (px)", "Longer side of the largest defect, in pixels; 0 is no limit",
-            0, 1_000_000, 0, both)
+            "max-size",
+            "Lar_gest size (px)",
+            "Longer side of the largest defect, in pixels; 0 is no limit",
+            0,
+            1_000_000,
+            0,
+            both,
+        )
         procedure.add_int_argument(
-            "grow", "Gro_w (px)", "Pixels that the repair reaches beyond what was found", 0, 100, 1, both)
+            "grow", "Gro_w (px)", "Pixels that the repair reaches beyond what was found", 0, 100, 1, both
+        )
         procedure.add_double_argument(
-            "feather", "So_ften (px)", "Width of the repair's soft edge, in pixels", 0.0, 100.0, 1.0, both)
+            "feather", "So_ften (px)", "Width of the repair's soft edge, in pixels", 0.0, 100.0, 1.0, both
+        )
         procedure.add_choice_argument(
-            "output", "O_utput", "What becomes of the repairs",
+            "output",
+            "O_utput",
+            "What becomes of the repairs",
             choice(
                 (REPAIRS_MASK, "A layer of repairs, with a mask"),
                 (REPAIRS_ALPHA, "A layer of repairs, transparent elsewhere"),
@@ -768,12 +889,24 @@ class Plugin(Gimp.PlugIn):
                 (SELECTION, "Only select the defects"),
                 (CHANNEL, "Only mark the defects, as a channel"),
             ),
-            REPAIRS_MASK, both)
+            REPAIRS_MASK,
+            both,
+        )
         procedure.add_choice_argument(
-            "provider", "Runs o_n", "Where the network runs",
-            choice(("auto", "Automatic"), ("cuda", "Graphics card (CUDA)"), ("cpu", "Processor")), "auto", both)
+            "provider",
+            "Runs o_n",
+            "Where the network runs",
+            choice(("auto", "Automatic"), ("cuda", "Graphics card (CUDA)"), ("cpu", "Processor")),
+            "auto",
+            both,
+        )
         procedure.add_string_argument(
-            "model", "_Model", "1, 2 or 3 for a model that comes along, or the path of an ONNX file", "3", both)
+            "model",
+            "_Model",
+            "1, 2 or 3 for a model that comes along, or the path of an ONNX file",
+            "3",
+            both,
+        )
         return procedure
 
 

@@ -38,6 +38,8 @@ def run_batch(version: str, folder: Path, toy_model: Path) -> Outcome:
     for kind in TYPES:
         for channels in (1, 2, 3, 4):
             for seed in (0, 1):
-                (job.folder / "in" / f"{kind}-{channels}-{seed}.raw").write_bytes(scene(kind, channels, seed).tobytes())
+                (job.folder / "in" / f"{kind}-{channels}-{seed}.raw").write_bytes(
+                    scene(kind, channels, seed).tobytes()
+                )
     job.dsr_gimp("install")
     return Outcome(job, job.batch("exec(open('/job/inside/batch.py').read())"))

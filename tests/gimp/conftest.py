@@ -20,7 +20,8 @@ def batches(tmp_path_factory: pytest.TempPathFactory, toy_model: Path) -> dict[s
     """Start the batch in every GIMP at once."""
     pool = ThreadPoolExecutor(len(SUITES))
     return {
-        version: pool.submit(run_batch, version, tmp_path_factory.mktemp("gimp"), toy_model) for version in SUITES
+        version: pool.submit(run_batch, version, tmp_path_factory.mktemp("gimp"), toy_model)
+        for version in SUITES
     }
 
 

@@ -21,14 +21,15 @@ GIMPRC = """(plug-in-path "${gimp_dir}/plug-ins:/job/plug-ins")
 
 
 def need_root(version: str) -> Path:
-    """Return the root that holds this GIMP, built if need be; skip where that is impossible, but never under CI."""
+    """Return the root of this GIMP, built if need be; skip where that cannot be, but never under CI."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dust-scratch-removal" / "gimp"
     root = cache / SUITES[version]
     able = sys.platform == "linux" and os.geteuid() == 0
     if not root.is_dir() and able and shutil.which("apt-get"):
         subprocess.run([HERE / "make-root.sh", root, SUITES[version]], check=True, timeout=800)
     if not (able and root.is_dir()):
-        reason = f"GIMP {version} is missing: run tests/gimp/make-root.sh {root} {SUITES[version]} as root on Debian"
+        command = f"tests/gimp/make-root.sh {root} {SUITES[version]}"
+        reason = f"GIMP {version} is missing: run {command} as root on Debian"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
     return root
 
@@ -54,15 +55,22 @@ class Job:
             (plugins / name).symlink_to(f"/usr/lib/x86_64-linux-gnu/gimp/3.0/plug-ins/{name}")
 
     def run(self, *command: str, path: str = "", check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a command beside GIMP, where this test's Python and the repository lie at their usual places."""
-        binds = [f"{self.folder}:/job", REPOSITORY, f"{self.folder / 'models'}:{REPOSITORY / 'onnx_models'}", *_python()]
+        """Run a command beside GIMP, with this test's Python and the repository at their usual places."""
+        binds = [
+            f"{self.folder}:/job",
+            REPOSITORY,
+            f"{self.folder / 'models'}:{REPOSITORY / 'onnx_models'}",
+            *_python(),
+        ]
         line = [HERE / "in-root.sh", self.root]
         for bind in binds:
             line += ["--bind", bind]
         line += ["--env", "HOME=/job/home", "--env", f"DSR_PYTHON={sys.executable}"]
         if path:
             line += ["--env", f"PATH={path}"]
-        done = subprocess.run([*line, "--", *command], text=True, capture_output=True, timeout=600, check=False)
+        done = subprocess.run(
+            [*line, "--", *command], text=True, capture_output=True, timeout=600, check=False
+        )
         if check:
             assert done.returncode == 0, done.stdout + done.stderr
         return done
@@ -71,10 +79,20 @@ class Job:
         """Run the installer."""
         return self.run(sys.executable, "-m", "dsr_gimp.cli", *arguments, **options)
 
-    def batch(self, code: str, interpreter: str = "python-fu-eval", **options) -> subprocess.CompletedProcess[str]:
+    def batch(
+        self, code: str, interpreter: str = "python-fu-eval", **options
+    ) -> subprocess.CompletedProcess[str]:
         """Run code in a GIMP without a screen."""
         return self.run(
-            "gimp-console", "-i", "-d", "-f", f"--batch-interpreter={interpreter}", "-b", code, "--quit", **options
+            "gimp-console",
+            "-i",
+            "-d",
+            "-f",
+            f"--batch-interpreter={interpreter}",
+            "-b",
+            code,
+            "--quit",
+            **options,
         )
 
 
@@ -84,4 +102,8 @@ def _python() -> list[Path | str]:
     if base != Path("/usr"):
         return list({base, Path(sys.prefix)} if not Path(sys.prefix).is_relative_to(REPOSITORY) else {base})
     executable = Path(sys.executable).resolve()
-    return [executable, Path(sysconfig.get_path("stdlib")), *([] if sys.prefix == "/usr" else [Path(sys.prefix)])]
+    return [
+        executable,
+        Path(sysconfig.get_path("stdlib")),
+        *([] if sys.prefix == "/usr" else [Path(sys.prefix)]),
+    ]

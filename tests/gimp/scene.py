@@ -4,7 +4,12 @@ import numpy as np
 
 HEIGHT, WIDTH = 60, 90
 TYPES = {
-    "u8": np.uint8, "u16": np.uint16, "u32": np.uint32, "half": np.float16, "float": np.float32, "double": np.float64
+    "u8": np.uint8,
+    "u16": np.uint16,
+    "u32": np.uint32,
+    "half": np.float16,
+    "float": np.float32,
+    "double": np.float64,
 }
 
 

@@ -33,7 +33,9 @@ def test_every_format_to_the_bit(batch: Outcome, expected, kind: str, base: str)
             wanted = expected(kind, channels, int(alpha), linear=encoding == "LINEAR")
             assert 0.02 < wanted.mask.mean() < 0.5
             name = f"formats-{kind}-{encoding}-{base}-{alpha}"
-            np.testing.assert_array_equal(batch.raw(name, TYPES[kind], *wanted.image.shape), wanted.image, name)
+            np.testing.assert_array_equal(
+                batch.raw(name, TYPES[kind], *wanted.image.shape), wanted.image, name
+            )
             if (batch.job.folder / "out" / f"{name}-mask.raw").exists():
                 mask = batch.raw(f"{name}-mask", np.uint8, HEIGHT, WIDTH)
                 np.testing.assert_array_equal(mask, wanted.mask * np.uint8(255), name)
@@ -53,8 +55,8 @@ def test_outputs(batch: Outcome, expected):
         assert result[output]["selected"] == ["scan"]
     assert result["channel"]["channels"] == ["Dust & scratches"]
     assert result["selection"]["channels"] == []
-    assert result["restored"]["layers"] == [["scan – restored", [0, 0]], ["scan", [0, 0]]]
-    assert result["repairs-alpha"]["layers"][0] == ["scan – repairs", [0, 0]]
+    assert result["restored"]["layers"] == [["scan (restored)", [0, 0]], ["scan", [0, 0]]]
+    assert result["repairs-alpha"]["layers"][0] == ["scan (repairs)", [0, 0]]
 
 
 @pytest.mark.parametrize("kind", ["float", "u16"])  # a hard selection and a soft one
@@ -67,7 +69,9 @@ def test_selection_and_offset(batch: Outcome, expected, kind: str):
         clip[5:, : WIDTH - 7] = whole[:-5, 7:]
         result = blend(before, wanted.image, clip)
         if output == "in-place":
-            np.testing.assert_array_equal(batch.raw(f"selection-{output}-{kind}", TYPES[kind], HEIGHT, WIDTH, 3), result)
+            np.testing.assert_array_equal(
+                batch.raw(f"selection-{output}-{kind}", TYPES[kind], HEIGHT, WIDTH, 3), result
+            )
             continue
         x, y, width, height = json.loads((batch.job.folder / "out" / f"selection-{kind}.json").read_text())
         part = slice(y + 5, y + 5 + height), slice(x - 7, x - 7 + width)
@@ -95,14 +99,19 @@ def test_groups_and_layer_masks(batch: Outcome, expected):
     np.testing.assert_array_equal(read["restored"], hidden)
     np.testing.assert_array_equal(batch.raw("groups-repairs", np.uint8, HEIGHT, WIDTH, 3), wanted.image)
     np.testing.assert_array_equal(batch.raw("groups-restored", np.uint8, HEIGHT, WIDTH, 3), wanted.image)
-    assert result["names"] == ["roll – repairs", "roll", "scan"]
+    assert result["names"] == ["roll (repairs)", "roll", "scan"]
     assert "not a plain layer" in result["refused"]
     assert "only be repaired in place" in result["mask"]
 
 
 def test_several_layers(batch: Outcome, expected):
     names = batch.result("several_layers")
-    assert names == [["scan – repairs", [0, 0]], ["scan", [0, 0]], ["scan #1 – repairs", [40, 20]], ["scan #1", [40, 20]]]
+    assert names == [
+        ["scan (repairs)", [0, 0]],
+        ["scan", [0, 0]],
+        ["scan #1 (repairs)", [40, 20]],
+        ["scan #1", [40, 20]],
+    ]
     union = expected("u8", 3, 0).mask.copy()
     union[20:, 40:] |= expected("u8", 3, 1).mask[: HEIGHT - 20, : WIDTH - 40]
     selected = batch.raw("several-selection", np.uint8, HEIGHT, WIDTH)
@@ -110,7 +119,7 @@ def test_several_layers(batch: Outcome, expected):
 
 
 def test_channels(batch: Outcome, expected):
-    assert batch.result("channels") == ["plate – restored", "plate"]
+    assert batch.result("channels") == ["plate (restored)", "plate"]
     wanted = expected("u8", 1, linear=True)  # GIMP keeps the channels of such a picture as linear light
     for name in ("channels-copy", "channels-in-place"):
         np.testing.assert_array_equal(batch.raw(name, np.uint8, HEIGHT, WIDTH), wanted.image)
@@ -118,7 +127,14 @@ def test_channels(batch: Outcome, expected):
 
 def test_script_fu_with_every_argument(batch: Outcome, expected):
     assert "SUCCESS" in batch.result("from_script_fu")
-    options = {"sensitivity": 0.9, "polarity": "bright", "min_size": 1, "max_size": 40, "grow": 2, "feather": 0.0}
+    options = {
+        "sensitivity": 0.9,
+        "polarity": "bright",
+        "min_size": 1,
+        "max_size": 40,
+        "grow": 2,
+        "feather": 0.0,
+    }
     wanted = expected("u8", 3, **options)
     np.testing.assert_array_equal(batch.raw("script-fu", np.uint8, HEIGHT, WIDTH, 3), wanted.image)
 

@@ -57,7 +57,7 @@ def run_desktop(job: Job, screen: int) -> Job:
 
 @pytest.fixture(scope="module")
 def desktops(make_job: Callable[[str], Job]) -> dict[str, Future[Job]]:
-    """Start the desktop of every GIMP at once; the network namespace is shared, so each has its own screen."""
+    """Start the desktop of every GIMP at once; they share the network, so each has a screen of its own."""
     pool = ThreadPoolExecutor(len(SUITES))
     jobs = {version: make_job(version) for version in SUITES}
     return {version: pool.submit(run_desktop, job, 77 + n) for n, (version, job) in enumerate(jobs.items())}
@@ -69,7 +69,7 @@ def test_worked_by_hand(version: str, desktops: dict[str, Future[Job]], toy_mode
     out = job.folder / "out"
     report = json.loads((out / "report.json").read_text())
     assert report["workers"] == 1
-    assert report["layers"] == ["scan – repairs", "scan"]
+    assert report["layers"] == ["scan (repairs)", "scan"]
     assert report["undone"] == ["scan"]  # one step
     assert "SUCCESS" in report["repeated"] or report["repeated"] == "3"
     assert report["cancelled"] == report["before_cancel"] == report["layers"]

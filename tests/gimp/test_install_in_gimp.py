@@ -1,4 +1,4 @@
-"""From a fresh profile to a repaired file, on a machine whose `python3` has no gi, without any Python in the call."""
+"""From a fresh profile to a repaired file, on a machine whose `python3` has no gi."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -42,10 +42,16 @@ def test_install_run_and_uninstall(version: str, make_job: Callable[[str], Job],
     job.dsr_gimp("uninstall", path=path)
     gone = before - {file.relative_to(job.profile) for file in job.profile.rglob("*")}
     folder = Path("plug-ins") / "dust_scratch_removal"
-    written = {folder / "dust_scratch_removal.py", folder / "engine.json",
-               Path("interpreters") / "dust_scratch_removal.interp"}
+    written = {
+        folder / "dust_scratch_removal.py",
+        folder / "engine.json",
+        Path("interpreters") / "dust_scratch_removal.interp",
+    }
     assert written <= gone
     assert gone - written <= {folder, Path("plug-ins"), Path("interpreters")}  # those the installer had made
     (job.folder / "out" / "scan.png").unlink()
-    assert "plug-in-dust-scratch-removal" in job.batch(SCRIPT, "plug-in-script-fu-eval", path=path, check=False).stderr
+    assert (
+        "plug-in-dust-scratch-removal"
+        in job.batch(SCRIPT, "plug-in-script-fu-eval", path=path, check=False).stderr
+    )
     assert not (job.folder / "out" / "scan.png").exists()

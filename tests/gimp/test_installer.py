@@ -39,8 +39,16 @@ def pythons(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize(
     ("platform", "env", "folders"),
     [
-        ("linux", {}, [".config/GIMP/3.0", ".config/GIMP/3.2", ".var/app/org.gimp.GIMP/config/GIMP/3.0",
-                       "snap/gimp/current/.config/GIMP/3.0"]),
+        (
+            "linux",
+            {},
+            [
+                ".config/GIMP/3.0",
+                ".config/GIMP/3.2",
+                ".var/app/org.gimp.GIMP/config/GIMP/3.0",
+                "snap/gimp/current/.config/GIMP/3.0",
+            ],
+        ),
         ("linux", {"XDG_CONFIG_HOME": "xdg"}, ["xdg/GIMP/3.10"]),
         ("linux", {"GIMP3_DIRECTORY": "mine"}, ["mine", ".config/GIMP/3.0"]),
         ("win32", {"APPDATA": "roaming"}, ["roaming/GIMP/3.0"]),
@@ -111,7 +119,8 @@ def test_uninstall_leaves_what_others_put_there(profile: Profile, pythons: set[s
     assert note.exists()
 
 
-def test_packed_gimps_bring_their_python(profile: Profile, pythons: set[str]):
+@pytest.mark.usefixtures("pythons")
+def test_packed_gimps_bring_their_python(profile: Profile):
     assert installer.plugin_python(Profile(profile.path, "flatpak")) is None
     assert installer.plugin_python(profile) is None  # none can: doctor says so
     installer.install(profile)
@@ -170,7 +179,8 @@ def test_doctor_names_the_reason(profile: Profile, pythons: set[str], spoil, rea
     assert not reason or reason in found[0]
 
 
-def test_flatpak_cannot_see_the_systems_python(profile: Profile, pythons: set[str], monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.usefixtures("pythons")
+def test_flatpak_cannot_see_the_systems_python(profile: Profile, monkeypatch: pytest.MonkeyPatch):
     packed = Profile(profile.path, "flatpak")
     monkeypatch.setattr(sys, "executable", "/usr/bin/env")
     installer.install(packed)
@@ -187,7 +197,10 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
         assert cli.main([command]) == 0
         assert said in capsys.readouterr().out
     assert cli.main(["doctor"]) == 1
-    assert "the filter will not work\n  it is not installed here: run `dsr-gimp install`" in capsys.readouterr().out
+    assert (
+        "the filter will not work\n  it is not installed here: run `dsr-gimp install`"
+        in capsys.readouterr().out
+    )
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
     assert cli.main(["install"]) == 1
     assert "start GIMP 3 once" in capsys.readouterr().err

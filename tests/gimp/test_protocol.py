@@ -24,7 +24,9 @@ WHOLE = [0, 0, WIDTH, HEIGHT]
 
 class Client:
     def __init__(self):
-        self.process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
         self.hello, _ = read_frame(self.process.stdout)
         self.number = 0
 
@@ -76,7 +78,9 @@ def test_a_whole_talk(client: Client, toy_model: Path):
         assert (header["defects"], header["changed"]) == (wanted.defects, wanted.mask.sum())
         pixels, mask = payload[: header["pixels"]], payload[header["pixels"] :]
         np.testing.assert_array_equal(np.frombuffer(pixels, np.uint16).reshape(picture.shape), wanted.image)
-        np.testing.assert_array_equal(np.frombuffer(mask, np.uint8).reshape(HEIGHT, WIDTH), wanted.mask * np.uint8(255))
+        np.testing.assert_array_equal(
+            np.frombuffer(mask, np.uint8).reshape(HEIGHT, WIDTH), wanted.mask * np.uint8(255)
+        )
 
     view = {"options": {}, "view": [10, 20, 31, 17], "step": 2, "after": False}
     header, payload, _ = client.ask("preview", **view)
@@ -103,7 +107,11 @@ def test_clip_keeps_repairs_out(client: Client, toy_model: Path):
     [
         ("compose", {"options": {}, "region": WHOLE, "add_alpha": False}, "has not run yet"),
         ("compose", {"options": {"sensitivity": 7}, "region": WHOLE, "add_alpha": False}, "sensitivity"),
-        ("compose", {"options": {"colour": 7}, "region": WHOLE, "add_alpha": False}, "run `dsr-gimp install` again"),
+        (
+            "compose",
+            {"options": {"colour": 7}, "region": WHOLE, "add_alpha": False},
+            "run `dsr-gimp install` again",
+        ),
         ("margin", {"model": "/no/model.onnx"}, "There is no model"),
         ("predict", {"model": "3", "provider": "cpu"}, "sent no picture"),
         ("dance", {}, "'dance'; run `dsr-gimp install` again"),
@@ -145,7 +153,9 @@ def test_worker_leaves_when_its_input_ends_while_the_network_runs(toy_model: Pat
 
 
 def test_worker_refuses_what_is_no_frame():
-    done = subprocess.run(COMMAND, input=b"GET / HTTP/1.1\r\n\r\n", capture_output=True, timeout=60, check=False)
+    done = subprocess.run(
+        COMMAND, input=b"GET / HTTP/1.1\r\n\r\n", capture_output=True, timeout=60, check=False
+    )
     assert done.returncode == 1
     assert b"does not speak this protocol" in done.stderr
 
@@ -168,7 +178,9 @@ def test_plugin_speaks_the_same_protocol():
     text = PLUGIN.read_text()
     assert re.search(r"^PROTOCOL = (\d+)", text, re.MULTILINE)[1] == str(PROTOCOL)
     assert re.search(r'^HEAD = struct.Struct\("(.+)"\)', text, re.MULTILINE)[1] == "<4sIQ"
-    names = json.loads(re.search(r"^OPTIONS = (\(.*\))", text, re.MULTILINE)[1].replace("(", "[").replace(")", "]"))
+    names = json.loads(
+        re.search(r"^OPTIONS = (\(.*\))", text, re.MULTILINE)[1].replace("(", "[").replace(")", "]")
+    )
     assert [name.replace("-", "_") for name in names] == list(Options.__dataclass_fields__)
     for name in names:
         default = re.search(rf'"{name}", "[^"]*", "[^"]*",\s*(?:choice\(.*\),\s*)?([^\n]*?), both', text)[1]

@@ -1,4 +1,4 @@
-"""Runs in GIMP's Python: puts the filter through its cases and keeps what came of each, for the tests to judge."""
+"""Runs in GIMP's Python: puts the filter through its cases and keeps what came of each, for the tests."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import gi
 
 for _name, _version in (("Babl", "0.1"), ("Gegl", "0.4"), ("Gimp", "3.0")):
     gi.require_version(_name, _version)
-from gi.repository import Babl, Gegl, Gimp, Gio
+from gi.repository import Babl, Gegl, Gimp
 
 JOB = pathlib.Path("/job")
 WIDTH, HEIGHT = 90, 60
@@ -58,8 +58,12 @@ def picture(kind="u8", encoding="NON_LINEAR", base="RGB", alphas=(False,), seed=
 
 def add(image, kind, base="RGB", alpha=False, seed=0, parent=None, position=-1):
     channels = {"RGB": 3, "GRAY": 1}[base] + alpha
-    kinds = {1: Gimp.ImageType.GRAY_IMAGE, 2: Gimp.ImageType.GRAYA_IMAGE,
-             3: Gimp.ImageType.RGB_IMAGE, 4: Gimp.ImageType.RGBA_IMAGE}
+    kinds = {
+        1: Gimp.ImageType.GRAY_IMAGE,
+        2: Gimp.ImageType.GRAYA_IMAGE,
+        3: Gimp.ImageType.RGB_IMAGE,
+        4: Gimp.ImageType.RGBA_IMAGE,
+    }
     layer = Gimp.Layer.new(image, "scan", WIDTH, HEIGHT, kinds[channels], 100, Gimp.LayerMode.NORMAL)
     image.insert_layer(layer, parent, len(image.get_layers()) if position < 0 else position)
     write(layer, (JOB / "in" / f"{kind}-{channels}-{seed}.raw").read_bytes())
@@ -216,9 +220,13 @@ def from_script_fu():
     image, (layer,) = picture()
     evaluate = Gimp.get_pdb().lookup_procedure("plug-in-script-fu-eval")
     config = evaluate.create_config()
-    config.set_property("script", f"""(plug-in-dust-scratch-removal #:run-mode RUN-NONINTERACTIVE
+    config.set_property(
+        "script",
+        f"""(plug-in-dust-scratch-removal #:run-mode RUN-NONINTERACTIVE
         #:image {image.get_id()} #:drawables (vector {layer.get_id()}) #:sensitivity 0.9 #:polarity "bright"
-        #:min-size 1 #:max-size 40 #:grow 2 #:feather 0.0 #:model "3" #:provider "cpu" #:output "in-place")""")
+        #:min-size 1 #:max-size 40 #:grow 2 #:feather 0.0 #:model "3" #:provider "cpu"
+        #:output "in-place")""",
+    )
     status = evaluate.run(config).index(0)
     keep("script-fu", read(layer))
     return str(status)
@@ -243,7 +251,9 @@ def refusal(image, layers, **arguments):
 def refusals():
     image, (layer,) = picture()
     said = {"model": refusal(image, [layer], model="/job/none.onnx")}
-    said["cuda"] = refusal(image, [layer], provider="cuda") if not pathlib.Path("/dev/nvidia0").exists() else "CUDA"
+    said["cuda"] = (
+        refusal(image, [layer], provider="cuda") if not pathlib.Path("/dev/nvidia0").exists() else "CUDA"
+    )
     layer.set_lock_content(True)
     said["locked"] = refusal(image, [layer], output="in-place")
     layer.set_lock_content(False)
@@ -281,10 +291,8 @@ def processes(name):
 
 
 def kill_soon(name, wait):
-    """Kill the first process of this name, a while after it appears; GIMP's Python waits for the filter meanwhile."""
-    program = (
-        f"import sys, time, os; sys.argv = ['x']; exec(open('/job/inside/killer.py').read()); kill({name!r}, {wait})"
-    )
+    """Kill the first process of this name, a while after it appears, from a process of its own."""
+    program = f"exec(open('/job/inside/killer.py').read()); kill({name!r}, {wait})"
     return subprocess.Popen(["/usr/bin/python3", "-c", program])
 
 
@@ -305,7 +313,11 @@ def cancel_leaves_no_orphan():
     deadline = time.monotonic() + 20
     while processes(b"dsr_core.worker") and time.monotonic() < deadline:
         time.sleep(0.1)
-    return {"left": processes(b"dsr_core.worker"), "at_first": alive_at_first, "layers": len(image.get_layers())}
+    return {
+        "left": processes(b"dsr_core.worker"),
+        "at_first": alive_at_first,
+        "layers": len(image.get_layers()),
+    }
 
 
 def main():

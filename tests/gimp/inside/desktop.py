@@ -1,5 +1,6 @@
-"""Runs beside GIMP on a virtual screen: works the filter as a person does, with keys and mouse, and reports."""
+"""Runs beside GIMP on a virtual screen: works the filter with keys and mouse, and reports."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -9,7 +10,7 @@ import time
 
 OUT = pathlib.Path("/job/out")
 report = {}
-asked = 0
+numbers = itertools.count()
 
 
 def until(condition, what, seconds=60):
@@ -46,11 +47,10 @@ def shot(name, of=None):
 
 
 def ask(question):
-    global asked
+    number = next(numbers)
     (OUT / "ask").write_text(question)
-    (OUT / "ask").rename(OUT / f"ask.{asked}")
-    answer = OUT / f"answer.{asked}"
-    asked += 1
+    (OUT / "ask").rename(OUT / f"ask.{number}")
+    answer = OUT / f"answer.{number}"
     until(answer.exists, question)
     return json.loads(answer.read_text())
 
@@ -119,9 +119,7 @@ running = [subprocess.Popen(["Xvfb", screen, "-screen", "0", "1500x950x24"], std
 until(pathlib.Path(f"/tmp/.X11-unix/X{sys.argv[1]}").exists, "the screen")
 running.append(subprocess.Popen(["openbox"], stderr=log))
 batch = ["--batch-interpreter=python-fu-eval", "-b", "exec(open('/job/inside/agent.py').read())"]
-running.append(
-    subprocess.Popen(["gimp", "--no-splash", *batch], stdout=log, stderr=log)
-)
+running.append(subprocess.Popen(["gimp", "--no-splash", *batch], stdout=log, stderr=log))
 try:
     work()
 finally:

@@ -1,4 +1,4 @@
-"""Kills a process by name, a while after it appears. Read, not imported, so that its own command line is another."""
+"""Kills a process by name, a while after it appears."""
 
 import os
 import pathlib
