@@ -183,13 +183,16 @@ def test_a_dask_stack_is_read_frame_by_frame_and_stays_dask(open_dock, restore, 
     frames.clear()
     dock.choose(frames="all")
     dock.click("remove")
-    assert [frame for frame in frames if frames.count(frame) == 1] == sorted(set(frames)), frames
+    assert sorted(set(frames), key=frames.index) == sorted(set(frames)), "one after the other"
+    assert len(frames) <= 4 + 1, "each once, and the shown one perhaps again"
     made = dock["roll restored"].data
     assert isinstance(made, da.Array)
     assert made.chunksize == (1, *stack.shape[1:])
     network.batches = 0
+    composed = made.compute()
+    assert network.batches == 0
     for number in range(4):
-        assert np.array_equal(made[number].compute(), restore(stack[number]).image)
+        assert np.array_equal(composed[number], restore(stack[number]).image)
     dock.choose(sensitivity=0.9)
     assert np.array_equal(dock["roll restored"].data[2].compute(), restore(stack[2], sensitivity=0.9).image)
 
