@@ -115,7 +115,7 @@ def grouped(
     results: dict[str, dict[str, Measures]], keys: dict[str, Sequence[str]]
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Summarise by group, all pairs first: ``{group: {method: summary}}``; ``keys``: each pair's groups."""
-    groups = dict.fromkeys(["all", *(key for names in keys.values() for key in names)])
+    groups = dict.fromkeys(["all", *(group for rank in zip(*keys.values(), strict=True) for group in rank)])
     return {
         group: {
             method: summarise([m for pair, m in measures.items() if group == "all" or group in keys[pair]])
@@ -130,7 +130,12 @@ def evaluation(
 ) -> None:
     """Measure, and write the JSON, the figure beside it and the Markdown."""
     methods = BASELINES | {label(model): model_method(model, provider) for model in models}
-    keys = {pair.name: (pair.group, f"scale {pair.scale:g}") for pair in list_pairs(folder)}
+    keys = {
+        pair.name: ("clean",) * 3
+        if pair.group == "clean"
+        else ("damaged", pair.group, f"scale {pair.scale:g}")
+        for pair in list_pairs(folder)
+    }
     results = evaluate(tqdm(load_pairs(folder), unit="pair", total=len(keys), disable=None), methods)
     summary = grouped(results, keys)
     content = {

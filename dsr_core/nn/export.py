@@ -28,7 +28,7 @@ OPSET = 18
 TOLERANCE = 1 / 510
 """Half a step of an 8-bit image: the exported model may differ from the checkpoint by this much."""
 
-MARGIN_TOLERANCE = {"repaired": 1 / 510, "damage": 1 / 50}
+MARGIN_TOLERANCE = {"repaired": 1 / 255, "damage": 1 / 20}
 """Changes smaller than these, by what lies beyond the margin, count as none."""
 
 REQUIRED = ("name", "version", "loss", "training_data", "steps", "licence")

@@ -72,9 +72,19 @@ def test_the_evaluation_of_a_model_and_the_baselines(folder, toy_model, tmp_path
     content = json.loads((tmp_path / "out" / "r.json").read_text())
     methods = {*BASELINES, "model toy (toy)"}
     groups = content["groups"]
-    assert set(groups) == {"all", *GROUPS, "web", "scale 0.2", "scale 0.25", "scale 0.5", "scale 1"}
+    assert set(groups) == {
+        "all",
+        "damaged",
+        *GROUPS,
+        "web",
+        "scale 0.2",
+        "scale 0.25",
+        "scale 0.5",
+        "scale 1",
+    }
     assert all(set(group) == methods for group in groups.values())
-    assert groups["all"]["damaged input"]["images"] == 22
+    images = {group: methods["damaged input"]["images"] for group, methods in groups.items()}
+    assert images["all"] == images["damaged"] + images["clean"] == 22
     assert groups["all"]["damaged input"]["ssim_change"] == 0
     assert groups["all"]["damaged input"]["average_precision"] is None
     assert 0 < groups["all"]["model toy (toy)"]["average_precision"] <= 1
