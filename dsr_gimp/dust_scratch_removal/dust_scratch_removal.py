@@ -541,8 +541,6 @@ class Dialog:
             self.window.get_widget(
                 name, gtk.ComboBox.__gtype__
             )  # GIMP 3.2 makes radio buttons of three choices
-        for name in ("grow", "feather"):
-            self.window.get_scale_entry(name, 1.0).set_bounds(0, 20, True)  # the entry beside it takes more
         find = self.window.fill_box("find", ["sensitivity", "polarity", "min-size", "max-size"])
         repair = self.window.fill_box("repair", ["grow", "feather"])
         output = self.window.fill_box("result", ["output"])

@@ -47,8 +47,9 @@ def landscape() -> np.ndarray:
     return np.rint(picture.clip(0, 1) * 65535).astype(np.uint16)
 
 
-def run_desktop(job: Job, screen: int) -> Job:
-    cv2.imwrite(str(job.folder / "in" / "scan.png"), landscape()[..., ::-1])
+def run_desktop(job: Job, screen: int, scan: np.ndarray) -> Job:
+    """Work the filter on a scan; the screenshots and what was seen lie in the job's folder afterwards."""
+    cv2.imwrite(str(job.folder / "in" / "scan.png"), scan[..., ::-1])
     job.dsr_gimp("install")
     done = job.run("python3", "/job/inside/desktop.py", str(screen), check=False)
     assert done.returncode == 0, done.stderr + (job.folder / "out" / "desktop.log").read_text()
@@ -60,7 +61,10 @@ def desktops(make_job: Callable[[str], Job]) -> dict[str, Future[Job]]:
     """Start the desktop of every GIMP at once; they share the network, so each has a screen of its own."""
     pool = ThreadPoolExecutor(len(SUITES))
     jobs = {version: make_job(version) for version in SUITES}
-    return {version: pool.submit(run_desktop, job, 77 + n) for n, (version, job) in enumerate(jobs.items())}
+    return {
+        version: pool.submit(run_desktop, job, 77 + n, landscape())
+        for n, (version, job) in enumerate(jobs.items())
+    }
 
 
 @pytest.mark.parametrize("version", SUITES)

@@ -95,7 +95,7 @@ def work():
     until(lambda: len(ask("names()")) == 2, "the layer")
     report["layers"] = ask("names()")
     ask("keep('mask')")
-    shot("result")
+    shot("result", main)
     until(lambda: not processes(b"dsr_core.worker"), "the worker's end")
 
     tool("windowactivate", "--sync", main)
