@@ -44,7 +44,7 @@ are not what they were. Precision, recall and F1 count pixels at the default sen
 {NEAR} px of tolerance. *Defects found*: true defects of which a quarter or more was found; *marks right*:
 regions found that lie on or within {NEAR} px of damage. AP: average precision of the probability. *Grain*:
 high-frequency amplitude inside repairs against around them, divided by the same in the undamaged picture: 1
-is as it should be, less is smeared.
+is as it should be, less is smeared, more is what remains of the damage.
 """
 
 
