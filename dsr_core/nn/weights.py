@@ -58,7 +58,7 @@ def imagenet_weights(url: str) -> Path:
             torch.hub.download_url_to_file(url, str(path), hash_prefix=checksum, progress=False)
         except (OSError, RuntimeError) as error:
             raise DsrError(
-                f"The ImageNet weights could not be downloaded ({error}); put {url} at '{path}', name a "
-                "weights file of your own, or ask for random features by name ('random:0')."
+                f"The ImageNet weights could not be downloaded ({error}); put {url} at '{path}' or name a "
+                "weights file of your own (for VGG features, 'random:0' will do too)."
             ) from error
     return path
