@@ -222,7 +222,7 @@ def _with_alpha(pixels: Array, mask: NDArray[np.bool_]) -> Array:
     colours = pixels.shape[2] - (pixels.shape[2] % 2 == 0)
     result = np.full((*mask.shape, colours + 1), opaque, pixels.dtype)
     result[..., : pixels.shape[2]] = pixels
-    result[~mask, -1] = 0
+    result[..., -1] *= mask
     return result
 
 

@@ -73,14 +73,18 @@ class Engine:
         self.outgoing, self.incoming = queue.SimpleQueue(), queue.SimpleQueue()
         for task in (self._write, self._read, self._listen):
             threading.Thread(target=task, daemon=True).start()
-        hello, _ = self._next()
-        if hello.get("protocol") != PROTOCOL:
-            self.close()
-            raise Problem(
-                "The filter in GIMP and the installed dust-scratch-removal do not fit together; "
-                "run `dsr-gimp install` again."
-            )
-        self.models = hello["models"]
+        self.models = None  # the shipped ones that are there; known once the worker has greeted
+
+    def check_greeting(self):
+        """Wait for the worker's first frame, which says which protocol it speaks; needed once."""
+        if self.models is None:
+            hello, _ = self._next()
+            if hello.get("protocol") != PROTOCOL:
+                raise Problem(
+                    "The filter in GIMP and the installed dust-scratch-removal do not fit together; "
+                    "run `dsr-gimp install` again."
+                )
+            self.models = hello["models"]
 
     def __enter__(self):
         return self
@@ -101,6 +105,7 @@ class Engine:
 
     def wait(self, request, on_progress=None):
         """Return header and payload of the answer to a request; ``on_progress`` gets shares of 1 before."""
+        self.check_greeting()
         while True:
             header, payload = self._next()
             if header["id"] != request:
@@ -223,7 +228,8 @@ class Target:
     def predict(self, engine, config):
         """Send the picture and let the network run; return the request's id."""
         model = config.get_property("model")
-        self.look_around(engine.wait(engine.send("margin", model=model))[0]["margin"])
+        if tuple(self.region[2:]) != (self.drawable.get_width(), self.drawable.get_height()):
+            self.look_around(engine.wait(engine.send("margin", model=model))[0]["margin"])
         clip = self.clip()
         return engine.send(
             "predict",
@@ -319,7 +325,8 @@ def write_in_place(target, pixels):
         Gimp.Selection.none(image)
     shadow = drawable.get_shadow_buffer()
     everything = _rect((0, 0, drawable.get_width(), drawable.get_height()))
-    drawable.get_buffer().copy(everything, Gegl.AbyssPolicy.NONE, shadow, everything)
+    if tuple(target.region) != (0, 0, everything.width, everything.height):
+        drawable.get_buffer().copy(everything, Gegl.AbyssPolicy.NONE, shadow, everything)
     shadow.set(_rect(target.region), target.format, pixels)
     shadow.flush()
     drawable.merge_shadow(True)
@@ -772,10 +779,11 @@ def repair(engine, targets, config, dialog):
 def run(procedure, run_mode, image, drawables, config, _data):
     """Run the filter: all of it, or nothing."""
     try:
-        targets = [Target(image, drawable) for drawable in drawables]
-        with Engine() as engine:
+        with Engine() as engine:  # first of all, because it needs a moment
+            targets = [Target(image, drawable) for drawable in drawables]
             dialog = None
             if run_mode == Gimp.RunMode.INTERACTIVE:
+                engine.check_greeting()
                 dialog = Dialog(procedure, config, engine, targets[0])
                 if not dialog.run():
                     return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())

@@ -33,7 +33,10 @@ quietly() {  # show what a command said only when it fails
 }
 
 # debootstrap is unpacked, not installed; its script for unstable knows every suite that has no script yet
-(cd "$tools" && quietly apt-get download debootstrap && dpkg -x debootstrap_*.deb .)
+cd "$tools"
+apt-get download debootstrap >/dev/null 2>&1 || { quietly apt-get update; quietly apt-get download debootstrap; }
+dpkg -x debootstrap_*.deb .
+cd /
 echo "debootstrap $SUITE from $mirror"
 DEBOOTSTRAP_DIR=$tools/usr/share/debootstrap quietly "$tools/usr/sbin/debootstrap" --variant=minbase \
     --keyring=/usr/share/keyrings/debian-archive-keyring.gpg \

@@ -15,7 +15,6 @@ def say(header):
 
 
 say({"type": "hello", "protocol": 0 if kind == "old" else 1, "version": "0", "models": ["3"]})
-say({"type": "margin", "id": 1, "margin": 8})
 if kind == "dying":
     sys.stderr.write("terminate called after throwing an instance of std::bad_alloc\n")
     sys.exit(3)
