@@ -417,9 +417,10 @@ def mark(image, output, results):
         channel = Gimp.Channel.new(
             image, "Dust & scratches", image.get_width(), image.get_height(), 50, colour
         )
-        channel.fill(Gimp.FillType.TRANSPARENT)
         x, y, width, height = target.region
         buffer = channel.get_buffer()
+        nothing = bytes(image.get_width() * image.get_height())
+        buffer.set(_rect((0, 0, image.get_width(), image.get_height())), "Y u8", nothing)
         buffer.set(_rect((x + target.offset[0], y + target.offset[1], width, height)), "Y u8", mask)
         buffer.flush()
         if union:
@@ -620,7 +621,6 @@ class Dialog:
             self.request, self.ready = None, False
             self.progress.hide()
             self._say(str(problem))
-            return GLib.SOURCE_CONTINUE if self.engine.process.poll() is None else self._give_up()
         return GLib.SOURCE_CONTINUE
 
     def _take(self, header, payload):
@@ -713,10 +713,6 @@ class Dialog:
             over = gtk_pixbuf.new_from_bytes(GLib.Bytes.new(marks), 0, True, 8, width, height, width * 4)
             over.composite(shown, 0, 0, wide, high, 0, 0, scale, scale, nearest, 255)
         self.picture.set_from_pixbuf(shown)
-
-    def _give_up(self):
-        self.picture.set_sensitive(False)
-        return GLib.SOURCE_CONTINUE
 
     def _on_view(self, button, name):
         if button.get_active():

@@ -38,7 +38,7 @@ def repeat():
     config.set_property("run-mode", Gimp.RunMode.WITH_LAST_VALS)
     config.set_property("image", image)
     config.set_core_object_array("drawables", [scan])
-    return str(procedure.run(config).index(0))
+    return procedure.run(config).index(0) == Gimp.PDBStatusType.SUCCESS
 
 
 open("/job/out/ready", "w").close()

@@ -229,7 +229,7 @@ def from_script_fu():
     )
     status = evaluate.run(config).index(0)
     keep("script-fu", read(layer))
-    return str(status)
+    return status == Gimp.PDBStatusType.SUCCESS
 
 
 @case
