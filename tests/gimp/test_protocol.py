@@ -1,12 +1,13 @@
 """The worker process, spoken to as the plug-in does."""
 
+import ast
 import io
-import json
 import re
 import struct
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -178,13 +179,16 @@ def test_plugin_speaks_the_same_protocol():
     text = PLUGIN.read_text()
     assert re.search(r"^PROTOCOL = (\d+)", text, re.MULTILINE)[1] == str(PROTOCOL)
     assert re.search(r'^HEAD = struct.Struct\("(.+)"\)', text, re.MULTILINE)[1] == "<4sIQ"
-    names = json.loads(
-        re.search(r"^OPTIONS = (\(.*\))", text, re.MULTILINE)[1].replace("(", "[").replace(")", "]")
-    )
-    assert [name.replace("-", "_") for name in names] == list(Options.__dataclass_fields__)
-    for name in names:
-        default = re.search(rf'"{name}", "[^"]*", "[^"]*",\s*(?:choice\(.*\),\s*)?([^\n]*?), both', text)[1]
-        assert json.loads(default.rpartition(", ")[2]) == getattr(Options(), name.replace("-", "_"))
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    added = [
+        call
+        for call in calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr.endswith("_argument")
+    ]
+    defaults = {call.args[0].value.replace("-", "_"): call.args[-2].value for call in added}
+    for name, value in asdict(Options()).items():
+        assert defaults.pop(name) == value, name
+    assert set(defaults) == {"model", "provider", "output"}
 
 
 def test_blend():
