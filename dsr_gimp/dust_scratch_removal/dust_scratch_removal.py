@@ -592,7 +592,7 @@ class Dialog:
     def _predict(self):
         if self.request:
             self.engine.send("cancel", target=self.request)
-        self.ready, self.notes = False, []
+        self.ready, self.notes, self.asked = False, [], None  # what is under way is of no use any more
         try:
             self.request = self.target.predict(self.engine, self.config)
         except Problem as problem:

@@ -185,7 +185,7 @@ def test_plugin_speaks_the_same_protocol():
         for call in calls
         if isinstance(call.func, ast.Attribute) and call.func.attr.endswith("_argument")
     ]
-    defaults = {call.args[0].value.replace("-", "_"): call.args[-2].value for call in added}
+    defaults = {call.args[0].value.replace("-", "_"): getattr(call.args[-2], "value", None) for call in added}
     for name, value in asdict(Options()).items():
         assert defaults.pop(name) == value, name
     assert set(defaults) == {"model", "provider", "output"}
