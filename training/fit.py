@@ -56,6 +56,12 @@ class Throughput(Callback):
             self.started, self.pixels = perf_counter(), 0
 
 
+def _precision() -> str:
+    """bfloat16 where the hardware multiplies it; without AMX, a CPU is 1.6 times as fast in float32."""
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return "bf16-mixed" if torch.cuda.is_available() or capabilities.get("amx_bf16") else "32-true"
+
+
 def fit(config: Config, folder: Path, *, max_time: timedelta | None = None, **trainer_options: Any) -> Path:
     """Train until the stages or the time end; return the path of the model written.
 
@@ -77,7 +83,7 @@ def fit(config: Config, folder: Path, *, max_time: timedelta | None = None, **tr
     options: dict[str, Any] = {
         "accelerator": "auto",
         "devices": "auto",
-        "precision": "bf16-mixed",
+        "precision": _precision(),
         "gradient_clip_val": config.gradient_clip,
         "log_every_n_steps": 20,
         "val_check_interval": config.validate_every,

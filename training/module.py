@@ -231,7 +231,7 @@ class Restorer(pl.LightningModule):
         info = {
             "name": c.name,
             "version": c.version,
-            "loss": f"perceptual loss {c.loss}",
+            "loss": f"perceptual {c.loss}",
             "training_data": c.training_data,
             "steps": str(self.global_step),
             "licence": c.licence,

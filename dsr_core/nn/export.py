@@ -17,7 +17,7 @@ from dsr_core.errors import DsrError
 from dsr_core.models import ModelInfo, find_model
 from dsr_core.nn.checkpoint import load_checkpoint
 from dsr_core.nn.probe import damaged_images
-from dsr_core.nn.unet import PlainEncoder, UNet
+from dsr_core.nn.unet import NormedConv, PlainEncoder, UNet, fold_norms
 
 if TYPE_CHECKING:
     import onnx
@@ -37,16 +37,25 @@ REQUIRED = ("name", "version", "loss", "training_data", "steps", "licence")
 class Face(nn.Module):
     """A model as its users see it: ``image -> repaired, damage``, all in [0, 1].
 
-    The first convolution takes the pixel-unshuffle in, as a strided convolution with the same weights: the
-    same result without the reshaping that an unshuffle becomes in ONNX.
+    The norms become part of their convolutions. The first convolution takes the pixel-unshuffle in, as a
+    strided convolution with the same weights: the same result without the reshaping that an unshuffle becomes
+    in ONNX.
+
+    Parameters
+    ----------
+    model
+        Copied, not changed.
     """
 
     def __init__(self, model: UNet) -> None:
         super().__init__()
-        self.model = copy.deepcopy(model)
+        self.model = copy.deepcopy(model).eval()
+        fold_norms(self.model)
         encoder = self.model.encoder
         if isinstance(encoder, PlainEncoder):
-            encoder.stems[0] = _strided(encoder.stems[0], model.config.unshuffle)
+            first = encoder.stems[0]
+            assert isinstance(first, NormedConv)  # noqa: S101 - tells the type checker
+            first.conv = _strided(first.conv, model.config.unshuffle)
             encoder.unshuffle = nn.Identity()
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -193,9 +202,8 @@ def _store_half(model: "onnx.ModelProto") -> "onnx.ModelProto":
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
-    del model.graph.value_info[
-        :
-    ]  # says nothing that is not inferred, and the names of this machine's modules
+    # says nothing that is not inferred, and the names of this machine's modules
+    del model.graph.value_info[:]
     for node in model.graph.node:
         del node.metadata_props[:]
     return model

@@ -4,6 +4,7 @@ import pytest
 import torch
 from small_model import SMALL
 
+from dsr_core.nn.probe import damaged_images
 from dsr_core.nn.unet import UNet
 from dsr_core.nn.vgg import VGGFeatures
 
@@ -17,11 +18,13 @@ def features():
 def model():
     """A small U-Net that changes the image and calls some of it damage, as a trained one would."""
     torch.manual_seed(0)
-    net = UNet(SMALL).eval()
+    net = UNet(SMALL)
     with torch.no_grad():
         net.head.conv.weight.mul_(10)
         net.head.conv.bias.zero_()
         for name, weight in net.named_parameters():
-            if name.endswith("conv2.weight"):
-                torch.nn.init.kaiming_normal_(weight)
-    return net
+            if name.endswith("conv2.norm.weight"):
+                torch.nn.init.ones_(weight)
+        for _ in range(5):  # statistics of its own
+            net(damaged_images(2, 64))
+    return net.eval()

@@ -35,10 +35,9 @@ def test_the_face_equals_the_formula(model):
     with torch.no_grad():
         residual, logit = model(image)
         repaired, damage = Face(model)(image)
-    torch.testing.assert_close(
-        repaired, (image + residual).clamp(0, 1)
-    )  # the merged convolution rounds otherwise
-    torch.testing.assert_close(damage, torch.sigmoid(logit))
+    # the merged layers round otherwise, by a few steps of float32 in each
+    torch.testing.assert_close(repaired, (image + residual).clamp(0, 1), rtol=0, atol=1e-5)
+    torch.testing.assert_close(damage, torch.sigmoid(logit), rtol=0, atol=1e-5)
     assert damage.std() > 0.01  # the fixture does something
 
 

@@ -1,5 +1,7 @@
 """The U-Net and its two encoders."""
 
+import copy
+
 import pytest
 import torch
 from small_model import SMALL
@@ -7,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dsr_core.errors import DsrError
 from dsr_core.nn.resnet import WIDTHS, ResNet34Encoder
-from dsr_core.nn.unet import UNet, UNetConfig, Upsample
+from dsr_core.nn.unet import NormedConv, UNet, UNetConfig, Upsample, fold_norms
 
 RESNET = UNetConfig(encoder="resnet34", widths=WIDTHS, encoder_blocks=(), decoder_blocks=(0, 0, 0, 0))
 
@@ -49,6 +51,55 @@ def test_freezing_is_of_the_encoder_and_can_be_undone():
     assert all(parameter.requires_grad for parameter in model.head.parameters())
     model.freeze_encoder(frozen=False)
     assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_freezing_is_of_the_encoders_statistics_too():
+    model = UNet(SMALL).train()
+    model.freeze_encoder()
+    before = {name: value.clone() for name, value in model.named_buffers() if "running" in name}
+    model(torch.rand(2, 3, 16, 16))
+    moved = {name for name, value in before.items() if not torch.equal(value, model.get_buffer(name))}
+    assert moved
+    assert not any(name.startswith("encoder.") for name in moved)
+    model.freeze_encoder(frozen=False)
+    model(torch.rand(2, 3, 16, 16))
+    first = "encoder.stems.0.norm.running_mean"
+    assert not torch.equal(before[first], model.get_buffer(first))
+
+
+def test_thawing_a_model_in_use_leaves_it_in_eval_mode():
+    model = UNet(SMALL).eval()
+    model.freeze_encoder(frozen=False)
+    assert not model.encoder.training
+
+
+def test_folding_the_norms_keeps_the_outputs(model):
+    generator = torch.Generator().manual_seed(1)
+    original = copy.deepcopy(model).double()
+    norms = [module for module in original.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    with torch.no_grad():
+        for norm in norms:
+            norm.running_mean.normal_(0, 0.3, generator=generator)
+            norm.running_var.uniform_(0.3, 3, generator=generator)
+            norm.weight.uniform_(0.5, 1.5, generator=generator)
+            norm.bias.normal_(0, 0.3, generator=generator)
+    folded = copy.deepcopy(original)
+    fold_norms(folded)
+    assert len(norms) == sum(isinstance(module, NormedConv) for module in folded.modules())
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
+    image = torch.rand(2, 3, 16, 24, generator=generator, dtype=torch.float64)
+    with torch.no_grad():
+        expected, found = original(image), folded(image)
+    for ours, theirs in zip(found, expected, strict=True):
+        assert theirs.std() > 0.01
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-10)  # float64 throughout
+
+
+def test_one_image_of_a_batch_does_not_change_another(model):
+    pair = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        for both, alone in zip(model(pair), model(pair[:1]), strict=True):
+            torch.testing.assert_close(both[:1], alone, rtol=0, atol=1e-5)  # sums of float32 in another order
 
 
 def test_resnet34_gives_the_same_face(resnet):
