@@ -22,8 +22,9 @@ def main() -> None:
     """Write ``scan.tif`` beside this file: 16 bit RGB, sRGB profile, 3600 dpi."""
     photo = cv2.resize(skimage.data.astronaut(), (896, 896), interpolation=cv2.INTER_CUBIC)
     simulator = FilmDamage.build(None, (), seed=4).with_conditions(
-        dark=(0.0, 1.0, 0.0), amount=(0.8, 0.8), clean=0.0, scratches=1.0, coloured=(0.0, 0.0), details=0.0,
-        scale=(0.8, 0.8), grain=0.03, film=(0.0, 0.0, 0.0), sharpening=0.0, jpeg=0.0, hard_edges=0.0, defocus=0.0,
+        dark=(0.0, 1.0, 0.0), amount=(0.8, 0.8), scale=(0.8, 0.8), scratches=1.0, grain=0.03, clean=0.0,
+        coloured=(0.0, 0.0), details=0.0, film=(0.0, 0.0, 0.0), sharpening=0.0, jpeg=0.0, hard_edges=0.0,
+        defocus=0.0,
     )  # fmt: skip
     scan = simulator(to_tensor(photo), torch.Generator().manual_seed(21)).damaged
     image = pyvips.Image.new_from_array(to_image(scan, np.uint16), interpretation="rgb16")

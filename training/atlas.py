@@ -29,8 +29,8 @@ class Atlas:
 
     Notes
     -----
-    Everything lies in one ``(total, C)`` tensor, so that a batch may mix images, levels and transforms and still be
-    sampled by four gathers, on the CPU as on a GPU.
+    Everything lies in one ``(total, C)`` tensor, so that a batch may mix images, levels and transforms and
+    still be sampled by four gathers, on the CPU as on a GPU.
     """
 
     def __init__(
@@ -42,7 +42,8 @@ class Atlas:
             for k in range(levels):
                 if k:
                     half = (max(1, level.shape[1] // 2), max(1, level.shape[0] // 2))
-                    smaller = cv2.resize(level, half, interpolation=cv2.INTER_AREA).reshape(half[1], half[0], -1)
+                    smaller = cv2.resize(level, half, interpolation=cv2.INTER_AREA)
+                    smaller = smaller.reshape(half[1], half[0], -1)
                     for channel in nearest_channels:
                         smaller[..., channel] = level[: 2 * half[1] : 2, : 2 * half[0] : 2, channel]
                     level = smaller

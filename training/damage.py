@@ -1,8 +1,8 @@
 """Film-damage simulator: clean photographs in, triplets of damaged, clean and mask out.
 
-Geometry comes from plates (``training.plates``); this module turns it into damage as film and scanner show it:
-polarity, opacity, tint, blur, grain below the dust and none inside it, sharpening and JPEG. Everything is drawn
-from one ``torch.Generator`` on one device, in batches, so that a seed fixes every pixel and no loader is needed.
+Geometry comes from plates (``training.plates``); this module turns it into damage as film and scanner show
+it: polarity, opacity, tint, blur, grain below the dust and none inside it, sharpening and JPEG. Everything is
+drawn from one ``torch.Generator`` on one device, in batches: a seed fixes every pixel; no loader is needed.
 """
 
 import math
@@ -41,7 +41,7 @@ class Triplet(NamedTuple):
 
 @dataclass(frozen=True)
 class Conditions:
-    """How a batch of frames is damaged; each is a probability or a ``(low, high)`` range drawn from per frame.
+    """How a batch of frames is damaged: probabilities, and ``(low, high)`` ranges drawn from per frame.
 
     Parameters
     ----------
@@ -85,10 +85,12 @@ class Conditions:
     defocus: float = 0.12
 
 
+_DUSTY = {"amount": (0.5, 0.9), "clean": 0.0, "scratches": 0.0}
+
 KINDS: dict[str, dict[str, Any]] = {
-    "slide": {"dark": (1.0, 0.0, 0.0), "amount": (0.5, 0.9), "clean": 0.0, "scratches": 0.0, "film": (0.1, 0.0, 0.3)},
-    "negative": {"dark": (0.0, 1.0, 0.0), "amount": (0.5, 0.9), "clean": 0.0, "scratches": 0.0, "film": (0.2, 0.0, 0.3)},
-    "print": {"dark": (0.0, 0.0, 1.0), "amount": (0.5, 0.9), "clean": 0.0, "scratches": 0.0, "film": (0.4, 0.0, 0.3)},
+    "slide": {**_DUSTY, "dark": (1.0, 0.0, 0.0), "film": (0.1, 0.0, 0.3)},
+    "negative": {**_DUSTY, "dark": (0.0, 1.0, 0.0), "film": (0.2, 0.0, 0.3)},
+    "print": {**_DUSTY, "dark": (0.0, 0.0, 1.0), "film": (0.4, 0.0, 0.3)},
     "scratches": {"amount": (0.1, 0.3), "clean": 0.0, "scratches": 1.0},
     "light": {"amount": (0.1, 0.3), "clean": 0.0, "scratches": 0.05},
     "typical": {"amount": (0.6, 1.0), "clean": 0.0, "scratches": 0.1},
@@ -106,9 +108,9 @@ class FilmDamage:
     Parameters
     ----------
     plates
-        Damage plates, two channels: coverage, and the defect's number (``Atlas`` with three levels).
+        Damage plates of ``training.plates``: coverage and the defect's number (``Atlas`` with three levels).
     details
-        Plates of detail that must survive, one channel, whole sets in the order of ``training.plates.DETAILS``.
+        Plates of detail that must survive, one channel, whole sets in the order of ``DETAILS`` there.
     conditions
         What is drawn how often.
     """
@@ -133,7 +135,8 @@ class FilmDamage:
         Parameters
         ----------
         damage_data
-            Folder of outlines and cut-outs (see ``training.plates.damage_plates``); None: procedural damage only.
+            Folder of outlines and cut-outs (see ``training.plates.damage_plates``); None: only procedural
+            damage.
         frames
             Numbers of the frames to use, such as ``("01", "03")``.
         seed
@@ -150,7 +153,8 @@ class FilmDamage:
 
     def with_conditions(self, **changes: object) -> "FilmDamage":
         """Return a simulator with the same plates under other conditions."""
-        return FilmDamage(self.plates, self.details, replace(self.conditions, **changes))  # type: ignore[arg-type]
+        conditions = replace(self.conditions, **changes)  # type: ignore[arg-type]
+        return FilmDamage(self.plates, self.details, conditions)
 
     @torch.no_grad()
     def __call__(self, photos: Tensor, rng: torch.Generator) -> Triplet:
@@ -200,7 +204,7 @@ class FilmDamage:
             clean[compressed], damaged[compressed] = both.chunk(2)
         return Triplet(damaged, clean, alteration, mask)
 
-    # -- the picture ---------------------------------------------------------------------------------------------
+    # -- the picture
 
     def _add_details(self, photos: Tensor, draw: "_Draw") -> Tensor:
         """Blend lettering, wires, twigs, stars and the like into pictures, as part of the clean truth."""
@@ -211,7 +215,7 @@ class FilmDamage:
         positions = view(*photos.shape[-2:], centre, scale, draw.uniform(0, 2 * math.pi), draw.sign())
         alpha = self.details.sample(index, level.clamp(max=self.details.levels - 1), *positions)
         alpha = blur(alpha, draw.uniform(0, 1.2)) * draw.uniform(0.4, 1.0)[:, None, None, None]
-        # stars and lamps are bright and belong on a dark picture; everything else is any colour on any picture
+        # stars and lamps are bright and belong on a dark picture; all else is any colour on any picture
         kinds = index % len(DETAILS)
         night = (kinds >= len(DETAILS) - NIGHT_DETAILS)[:, None, None, None]
         ink = torch.where(draw.chance(0.5)[:, None], draw.uniform3(0, 0.3), draw.uniform3(0.6, 1.0))
@@ -221,7 +225,7 @@ class FilmDamage:
         return torch.lerp(photos * dim, ink.expand_as(photos), alpha)
 
     def _film(self, photos: Tensor, draw: "_Draw") -> Tensor:
-        """Vary contrast and colour; make some pictures black and white, some uninverted negatives, some faded."""
+        """Vary contrast and colour; some pictures turn black and white, uninverted negatives, or faded."""
         monochrome, negative, cast = self.conditions.film
         gamma = draw.normal()[:, None] * 0.2 + draw.normal3() * 0.35 * draw.chance(cast)[:, None]
         black = draw.uniform(0, 0.12)[:, None, None, None]
@@ -234,7 +238,7 @@ class FilmDamage:
         uninverted = base * (1 - draw.uniform(0.5, 0.9)[:, None, None, None] * image)
         return torch.where(draw.chance(negative)[:, None, None, None], uninverted, image)
 
-    # -- the damage ----------------------------------------------------------------------------------------------
+    # -- the damage
 
     def _lay_dust(self, clean: Tensor, mono: Tensor, draw: "_Draw") -> Tensor:
         """Cut a piece of a plate for each picture and lay its defects on it."""
@@ -253,7 +257,7 @@ class FilmDamage:
         hard = draw.chance(c.hard_edges)
         optics = draw.uniform(0.3, 1.2) * scale.clamp(0.6, 1.3)
         optics = torch.where(draw.chance(c.defocus), draw.uniform(1.2, 3.0), optics)
-        # thin damage fades when blurred; the scanner's exposure does not bring it back, but dense dirt stays dense
+        # thin damage fades when blurred; the exposure does not bring it back, but dense dirt stays dense
         soft = blur(coverage, optics)
         soft = (soft * draw.uniform(1.0, 1.6)[:, None, None, None]).clamp(max=1)
         coverage = torch.where(hard[:, None, None, None], (coverage > 0.3).float(), soft)
@@ -265,10 +269,11 @@ class FilmDamage:
         table = torch.cat([strength, colour, absolute], -1)[rows, number].movedim(-1, 1)
         strength, colour, absolute = table[:, :3], table[:, 3:6], table[:, 6:]
         # opaque dirt replaces the light; a thin trace shifts it, whatever it is
-        return clean + coverage * strength * (colour - torch.lerp(torch.full_like(clean, 0.5), clean, absolute))
+        replaced = torch.lerp(torch.full_like(clean, 0.5), clean, absolute)
+        return clean + coverage * strength * (colour - replaced)
 
     def _properties(self, mono: Tensor, draw: "_Draw") -> tuple[Tensor, Tensor, Tensor]:
-        """Strength ``(N, 256, 3)``, colour ``(N, 256, 3)`` and the absolute/relative switch ``(N, 256, 1)``."""
+        """Draw strength and colour, ``(N, 256, 3)``, and the absolute/relative switch ``(N, 256, 1)``."""
         c = self.conditions
         kept = draw.table() < draw.uniform(*c.amount)[:, None]
         opacity = (draw.uniform(0.4, 1.05)[:, None] + 0.5 * (draw.table() - 0.4)).clamp(0.2, 1)
@@ -302,10 +307,11 @@ class FilmDamage:
         return strength, colour, absolute
 
     def _lay_scratches(self, image: Tensor, mono: Tensor, draw: "_Draw", most: int = 4) -> Tensor:
-        """Draw long scratches along the film's travel: broken, drifting, neutral, coloured, or refracting pairs."""
+        """Draw long scratches along the film's travel: broken, drifting, neutral, coloured or refracting."""
         n, _, h, w = image.shape
         upright = draw.chance(0.5)[:, None, None, None]
-        turned = torch.where(upright, image, image.transpose(2, 3)) if h == w else image  # oblong: upright only
+        # oblong: upright only
+        turned = torch.where(upright, image, image.transpose(2, 3)) if h == w else image
         device, rng = image.device, draw.rng
 
         def table(low: float, high: float) -> Tensor:
@@ -317,7 +323,8 @@ class FilmDamage:
         lean = table(-0.02, 0.02) * along
         position = table(0, len(across)) + lean + drift * table(0, 2.0)
         sigma = table(0.35, 1.0) * torch.where(table(0, 1) < 0.2, table(1, 3), torch.ones_like(lean[..., :1]))
-        gaps = smooth_noise(n, most, len(along), 2, 40, rng) + 0.5 * smooth_noise(n, most, len(along), 2, 6, rng)
+        gaps = smooth_noise(n, most, len(along), 2, 40, rng)
+        gaps = gaps + 0.5 * smooth_noise(n, most, len(along), 2, 6, rng)
         presence = (gaps[..., 0] * 2 + table(-1.0, 4.0)).clamp(0, 1)
         depth = table(0.06, 0.6) * (table(0, 1) < 0.5)
         offset = (across - position[..., None]) / sigma[..., None]  # (N, K, along, across)

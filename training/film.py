@@ -13,7 +13,7 @@ LUMA = (0.299, 0.587, 0.114)
 
 
 def blur(image: Tensor, sigma: Tensor, radius: int = 6) -> Tensor:
-    """Blur each image by a Gaussian of its own ``sigma`` ``(N,)`` in pixels (0: unchanged; at most ``radius / 2``)."""
+    """Blur each image by a Gaussian of its own ``sigma`` ``(N,)``, 0 (unchanged) to ``radius / 2`` pixels."""
     n, c, h, w = image.shape
     t = torch.arange(-radius, radius + 1, device=image.device, dtype=torch.float32)
     kernel = torch.exp(-0.5 * (t / sigma.clamp(min=1e-3)[:, None]) ** 2)
@@ -24,7 +24,7 @@ def blur(image: Tensor, sigma: Tensor, radius: int = 6) -> Tensor:
 
 
 def smooth_noise(n: int, c: int, h: int, w: int, cell: float, rng: torch.Generator) -> Tensor:
-    """Draw smooth noise of unit variance (before interpolation) whose features are about ``cell`` pixels wide."""
+    """Draw smooth noise with features of about ``cell`` pixels; its variance is 1 before interpolation."""
     grid = (n, c, max(2, math.ceil(h / cell) + 1), max(2, math.ceil(w / cell) + 1))
     coarse = torch.randn(grid, generator=rng, device=rng.device)
     return F.interpolate(coarse, size=(h, w), mode="bilinear", align_corners=True)

@@ -1,7 +1,7 @@
 """Train a model: ``python -m training.fit --config training/configs/model-3.yaml``.
 
-A run can be killed at any time: started again with the same command, it goes on from its last checkpoint, and with
-the batches it would have seen.
+A run can be killed at any time: started again with the same command, it goes on from its last checkpoint, and
+with the batches it would have seen.
 """
 
 import argparse
@@ -36,7 +36,9 @@ class Throughput(Callback):
         self.pixels = 0
         self.started = 0.0
 
-    def on_train_batch_start(self, trainer: pl.Trainer, module: pl.LightningModule, batch: int, index: int) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, module: pl.LightningModule, batch: int, index: int
+    ) -> None:
         """Start the clock at the first step, which pays for warming up, so leave that one out."""
         del trainer, module, batch
         if index == 1:
@@ -47,7 +49,7 @@ class Throughput(Callback):
     ) -> None:
         """Count the step's pixels, on all devices."""
         del outputs
-        assert isinstance(module, Restorer)
+        assert isinstance(module, Restorer)  # noqa: S101 - tells the type checker
         stage, _ = module.config.stage_at(int(batch))
         self.pixels += stage.batch * stage.crop**2 * trainer.world_size
         if index and index % self.every == 0:
@@ -70,7 +72,8 @@ def fit(config: Config, folder: Path, *, max_time: timedelta | None = None, **tr
     config
         What to train.
     folder
-        Where curves, checkpoints (``last.ckpt``) and the model (``model.pt``) go; a ``last.ckpt`` there is resumed.
+        Where curves, checkpoints (``last.ckpt``) and the model (``model.pt``) go; a ``last.ckpt`` there is
+        resumed.
     max_time
         When to stop; the next call goes on.
     **trainer_options
@@ -114,8 +117,12 @@ def fit(config: Config, folder: Path, *, max_time: timedelta | None = None, **tr
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.fit", description="Train a dust and scratch removal model.")
-    parser.add_argument("--config", type=Path, required=True, help="a YAML file such as training/configs/model-3.yaml")
+    parser = argparse.ArgumentParser(
+        prog="python -m training.fit", description="Train a dust and scratch removal model."
+    )
+    parser.add_argument(
+        "--config", type=Path, required=True, help="a YAML file such as training/configs/model-3.yaml"
+    )
     parser.add_argument("--output-dir", type=Path, help="default: runs/NAME; a run found there is resumed")
     parser.add_argument("--max-time", help="stop after this time, DD:HH:MM:SS; start again to go on")
     parser.add_argument("--initial", type=Path, help="start from the weights of this checkpoint")

@@ -19,7 +19,9 @@ from training.config import Config
 from training.damage import VISIBLE, FilmDamage, Triplet
 from training.photos import Photos, list_photos
 
-RING = 3  # pixels around the damage in which the repair must also be right: the filter grows and feathers its mask
+RING = (
+    3  # pixels around the damage where the repair must be right too: the filter grows and feathers its mask
+)
 
 
 def repair_terms(image: Tensor, residual: Tensor, logit: Tensor, truth: Triplet) -> dict[str, Tensor]:
@@ -54,7 +56,7 @@ def repair_terms(image: Tensor, residual: Tensor, logit: Tensor, truth: Triplet)
 
 
 def degrade(photos: Tensor, rng: torch.Generator) -> Tensor:
-    """Take colour and sharpness from clean photographs, for the prior stage: a grey image at 1/2 to 1/4 size."""
+    """Take colour and sharpness from clean photographs, for the prior stage: mostly grey, 1 to 1/4 size."""
     grey = photos.mean(1, keepdim=True).expand_as(photos)
     coloured = torch.rand(len(photos), 1, 1, 1, generator=rng, device=photos.device) < 0.4
     image = torch.where(coloured, photos, grey)
@@ -76,8 +78,8 @@ class Steps(torch.utils.data.IterableDataset[int]):
 class Restorer(pl.LightningModule):
     """The U-Net in training.
 
-    Every random number of step ``k`` comes from a generator seeded with ``(seed, k, rank)``: a run that was killed
-    and resumed sees the batches it would have seen.
+    Every random number of step ``k`` comes from a generator seeded with ``(seed, k, rank)``: a run that was
+    killed and resumed sees the batches it would have seen.
 
     Parameters
     ----------
@@ -97,8 +99,9 @@ class Restorer(pl.LightningModule):
 
     @torch.no_grad()
     def _average(self, averages: Any, weights: Any, count: Tensor | int) -> None:
-        decay = min(self.config.ema, (1 + int(count)) / (10 + int(count)))  # the first weights are soon forgotten
-        torch._foreach_lerp_(averages, weights, 1 - decay)  # noqa: SLF001 - as torch's own averages do it
+        # the first weights are soon forgotten
+        decay = min(self.config.ema, (1 + int(count)) / (10 + int(count)))
+        torch._foreach_lerp_(averages, weights, 1 - decay)  # as torch's own averages do it
 
     def setup(self, stage: str) -> None:  # noqa: ARG002 - Lightning's signature
         """Load the photographs and draw the plates, on the training device."""
@@ -152,7 +155,7 @@ class Restorer(pl.LightningModule):
 
     def _perceptual(self, image: Tensor, residual: Tensor, logit: Tensor, truth: Triplet) -> Tensor:
         """Judge the composite, and the raw repair inside the damage, by the model's perceptual loss."""
-        assert self.perceptual is not None
+        assert self.perceptual is not None  # noqa: S101 - tells the type checker
         near = F.max_pool2d(truth.mask.float(), 2 * RING + 1, 1, RING)
         target = truth.clean.contiguous(memory_format=torch.channels_last)
         known = self.perceptual.target_features(target)
@@ -198,9 +201,10 @@ class Restorer(pl.LightningModule):
         self.log("val/f1", precision_recall, prog_bar=True, batch_size=1)
         board = getattr(self.logger, "experiment", None)
         if board is not None and hasattr(board, "add_image"):
-            shown = [image, composite, truth.clean, probability.expand_as(image), mask.expand_as(image).float()]
-            panel = torch.cat([torch.cat(list(part[:6]), dim=2) for part in shown], dim=1)
-            board.add_image("val/damaged, restored, clean, found, true", panel.float().cpu(), self.global_step)
+            maps = [part.expand_as(image) for part in (probability, mask.float())]
+            shown = [image, composite, truth.clean, *maps]
+            panel = torch.cat([torch.cat(list(part[:6]), dim=2) for part in shown], dim=1).float().cpu()
+            board.add_image("val/damaged, restored, clean, found, true", panel, self.global_step)
 
     def configure_optimizers(self) -> Any:
         """AdamW, its rate set at every step from the stage's schedule."""

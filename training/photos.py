@@ -19,10 +19,11 @@ from training.atlas import Atlas, view
 def list_photos(folder: Path) -> list[Path]:
     """List the photographs of a folder.
 
-    Where a table ``FOLDER.csv`` (columns ``file``, ``notes``, ``licence``) lies beside the folder, scans of film are left
-    out: they hold specks of their own, which training must not be told are clean.
+    Where a table ``FOLDER.csv`` (columns ``file``, ``notes``, ``licence``) lies beside the folder, scans of
+    film are left out: they hold specks of their own, which training must not be told are clean.
     """
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".png", ".tif"})
+    suffixes = {".jpg", ".jpeg", ".png", ".tif"}
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
     table = folder.with_suffix(".csv")
     if table.exists():
         with table.open(newline="") as file:
@@ -73,7 +74,8 @@ class Photos:
         angle = torch.where(uniform() < 0.25, uniform() * 2 * math.pi, quarter)
         reach = (size / 2 / factor)[:, None]
         sizes = self.atlas.sizes[index, 0].float()
-        centre = torch.lerp(torch.minimum(reach, sizes / 2), torch.maximum(sizes - reach, sizes / 2), uniform(2))
+        first, last = torch.minimum(reach, sizes / 2), torch.maximum(sizes - reach, sizes / 2)
+        centre = torch.lerp(first, last, uniform(2))
         mirror = (uniform() < 0.5).float() * 2 - 1
         positions = view(size, size, centre, factor, angle, mirror)
         return self.atlas.sample(index, (factor < 0.6).long(), *positions)

@@ -1,11 +1,11 @@
 """Film damage and fine detail drawn once on large plates, from which the simulator cuts its samples.
 
-A damage plate is a ``(H, W, 2)`` uint8 array at the scale of a 3600 dpi scan (about 7.06 um a pixel): coverage in
-channel 0, and in channel 1 the number (0 to 255) of the nearest defect, so that each defect gets properties of its
-own. A detail plate is ``(H, W, 1)``: things that look like damage and must survive.
+A damage plate is a ``(H, W, 2)`` uint8 array at the scale of a 3600 dpi scan (about 7.06 um a pixel):
+coverage in channel 0, and in channel 1 the number (0 to 255) of the nearest defect, so that each defect gets
+properties of its own. A detail plate is ``(H, W, 1)``: things that look like damage and must survive.
 
-Sources of the counts, sizes and classes: the outlines of Ivanova, Williamson and Henderson, *Simulating analogue
-film damage to analyse and improve artefact restoration on high-resolution scans*, Eurographics 2023.
+Sources of the counts, sizes and classes: the outlines of Ivanova, Williamson and Henderson, *Simulating
+analogue film damage to analyse and improve artefact restoration on high-resolution scans*, Eurographics 2023.
 """
 
 import json
@@ -24,7 +24,7 @@ FRAME_DUST_PER_PIXEL = 763 / (4960 * 3390)  # dust outlines a pixel, mean of ten
 
 
 def number_defects(coverage: Plate, rng: Rng) -> Plate:
-    """Return ``(H, W, 2)``: the coverage, and everywhere the shuffled number of the nearest connected defect."""
+    """Return ``(H, W, 2)``: the coverage, and everywhere the shuffled number of the nearest defect."""
     if not coverage.any():
         return np.stack([coverage, np.zeros_like(coverage)], axis=-1)
     _, nearest = cv2.distanceTransformWithLabels(
@@ -35,7 +35,7 @@ def number_defects(coverage: Plate, rng: Rng) -> Plate:
 
 
 def outline_plate(path: Path, rng: Rng) -> Plate:
-    """Fill the hand-drawn outlines of one real frame (``frames/*.json``: a list of ``label`` and ``points``)."""
+    """Fill the hand-drawn outlines of one real frame (``frames/*.json``: ``label`` and ``points``)."""
     outlines = json.loads(path.read_text())
     points = [np.asarray(outline["points"], np.float64) for outline in outlines]
     width, height = (np.max([p.max(0) for p in points], axis=0) + 40).astype(int)
@@ -95,11 +95,12 @@ def cutout_plate(stamps: dict[str, list[Plate]], size: int, coverage_share: floa
 
 
 def _polyline(canvas: Plate, points: NDArray[np.float64], thickness: int, value: int = 255) -> None:
-    cv2.polylines(canvas, [np.round(points * 16).astype(np.int32)], False, value, thickness, cv2.LINE_AA, shift=4)
+    rounded = np.round(points * 16).astype(np.int32)
+    cv2.polylines(canvas, [rounded], False, value, thickness, cv2.LINE_AA, shift=4)
 
 
 def fibre(rng: Rng, length: float, curl: float, steps: int = 40) -> NDArray[np.float64]:
-    """Walk ``(steps, 2)`` points of a smooth random fibre: its direction drifts by ``curl`` radians in all."""
+    """Walk ``(steps, 2)`` points of a smooth fibre; its direction drifts by ``curl`` radians in all."""
     bend = np.convolve(rng.normal(0, 1, steps + 8), np.hanning(9) / np.hanning(9).sum(), "valid")
     direction = rng.uniform(0, 2 * math.pi) + np.cumsum(bend) * curl / math.sqrt(steps)
     return np.cumsum(np.stack([np.cos(direction), np.sin(direction)], -1) * length / steps, axis=0)
@@ -156,14 +157,17 @@ def damage_plates(
     frames
         Which frames to use, as the names' numbers (``"01"``): training and validation keep theirs apart.
     size, count
-        Side in pixels of the drawn plates and their number (a third of them procedural when a folder is given).
+        Side in pixels of the drawn plates and their number (with a folder, a third of them is procedural).
     """
     densities = np.geomspace(0.6, 5, count)
     if folder is None:
         return [procedural_plate(size, density, rng) for density in densities]
     plates = [outline_plate(folder / "frames" / f"frame-{frame}.json", rng) for frame in frames]
     stamps = {
-        name: [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in sorted((folder / "cutouts" / name).iterdir())]
+        name: [
+            cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+            for path in sorted((folder / "cutouts" / name).iterdir())
+        ]
         for name in CUTOUT_SHARES
     }
     for i, density in enumerate(densities):
@@ -174,13 +178,19 @@ def damage_plates(
     return plates
 
 
-# ---------------------------------------------------------------------------------------------------------------
 # Detail that must survive
 
 
 def _lettering(canvas: Plate, rng: Rng) -> None:
-    fonts = [cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_TRIPLEX]
-    alphabet = np.array(list("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .,:;-+*/()'\"   "))
+    fonts = [
+        cv2.FONT_HERSHEY_SIMPLEX,
+        cv2.FONT_HERSHEY_DUPLEX,
+        cv2.FONT_HERSHEY_COMPLEX,
+        cv2.FONT_HERSHEY_TRIPLEX,
+    ]
+    alphabet = np.array(
+        list("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .,:;-+*/()'\"   ")
+    )
     y = 0.0
     while y < canvas.shape[0]:
         scale = rng.uniform(0.3, 2.5)
@@ -195,7 +205,8 @@ def _wires(canvas: Plate, rng: Rng) -> None:
     for _ in range(int(rng.integers(8, 24))):
         middle, angle, sag = rng.uniform(0, size, 2), rng.uniform(0, math.pi), rng.uniform(-0.06, 0.06) * size
         t = np.linspace(-1, 1, 60)[:, None]
-        along, across = np.array([math.cos(angle), math.sin(angle)]), np.array([-math.sin(angle), math.cos(angle)])
+        along = np.array([math.cos(angle), math.sin(angle)])
+        across = np.array([-math.sin(angle), math.cos(angle)])
         line = middle + t * size * along + sag * t**2 * across
         thickness, value = int(rng.integers(1, 7)), int(rng.integers(120, 256))
         for offset in np.arange(rng.integers(1, 4)) * rng.uniform(8, 40):
@@ -214,7 +225,8 @@ def _twigs(canvas: Plate, rng: Rng) -> None:
             grow(at, bend[-1] + rng.normal(0, 0.6), length * rng.uniform(0.5, 0.8), thickness * 0.65)
 
     for _ in range(7):
-        grow(rng.uniform(0, canvas.shape[0], 2), rng.uniform(0, 6.3), rng.uniform(120, 320), rng.uniform(3, 10))
+        root = rng.uniform(0, canvas.shape[0], 2)
+        grow(root, rng.uniform(0, 6.3), rng.uniform(120, 320), rng.uniform(3, 10))
 
 
 def _lashes(canvas: Plate, rng: Rng) -> None:
@@ -243,7 +255,8 @@ def _halftone(canvas: Plate, rng: Rng) -> None:
     y, x = np.mgrid[: canvas.shape[0], : canvas.shape[1]].astype(np.float32)
     u, v = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
     wave = np.cos(2 * math.pi * u / pitch) + np.cos(2 * math.pi * v / pitch)
-    level = cv2.resize(rng.uniform(-1.6, 1.6, (5, 5)).astype(np.float32), canvas.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    coarse = rng.uniform(-1.6, 1.6, (5, 5)).astype(np.float32)
+    level = cv2.resize(coarse, canvas.shape[::-1], interpolation=cv2.INTER_CUBIC)
     canvas[:] = np.clip((wave - level) * 160 + 128, 0, 255).astype(np.uint8)
 
 
@@ -258,7 +271,8 @@ def _rebate(canvas: Plate, rng: Rng) -> None:
             opposite = (int(x + pitch * 0.5), int(y + band * 0.75))
             cv2.rectangle(canvas, corner, opposite, 0, -1, cv2.LINE_AA)
         text = f"{rng.integers(1, 37)}A  SAFETY {rng.integers(1000, 9999)}  {rng.integers(1, 37)}"
-        cv2.putText(canvas, text, (int(rng.uniform(0, size / 2)), y + int(band * 0.2)), 2, 0.8, 60, 2, cv2.LINE_AA)
+        start = (int(rng.uniform(0, size / 2)), y + int(band * 0.2))
+        cv2.putText(canvas, text, start, 2, 0.8, 60, 2, cv2.LINE_AA)
 
 
 def _lights(canvas: Plate, rng: Rng) -> None:
@@ -279,8 +293,8 @@ def _glints(canvas: Plate, rng: Rng) -> None:
     for _ in range(30):
         centre, spread = rng.uniform(0, canvas.shape[0], 2), rng.uniform(30, 160, 2)
         for at in centre + rng.normal(0, 1, (90, 2)) * spread:
-            axes = (int(rng.uniform(1, 9)), int(rng.uniform(1, 3)))
-            cv2.ellipse(canvas, (int(at[0]), int(at[1])), axes, rng.normal(0, 8), 0, 360, 255, -1, cv2.LINE_AA)
+            middle, axes = (int(at[0]), int(at[1])), (int(rng.uniform(1, 9)), int(rng.uniform(1, 3)))
+            cv2.ellipse(canvas, middle, axes, rng.normal(0, 8), 0, 360, 255, -1, cv2.LINE_AA)
 
 
 DETAILS: tuple[Callable[[Plate, Rng], None], ...] = (
@@ -290,7 +304,7 @@ NIGHT_DETAILS = 2  # the last ones, which belong on a darkened picture
 
 
 def detail_plates(rng: Rng, size: int = 1024) -> list[Plate]:
-    """Draw one ``(size, size, 1)`` plate of each kind of detail that must survive, in the order of ``DETAILS``."""
+    """Draw a ``(size, size, 1)`` plate of each kind of detail, in the order of ``DETAILS``."""
     plates = []
     for draw in DETAILS:
         canvas = np.zeros((size, size), np.uint8)

@@ -1,7 +1,7 @@
 """Damage photographs for people to look at: ``python -m training.simulate PHOTO... --output-dir DIR``.
 
-For each photograph it writes ``NAME.damaged.png``, ``NAME.clean.png`` and ``NAME.mask.png``, and for all of them one
-contact sheet.
+For each photograph it writes ``NAME.damaged.png``, ``NAME.clean.png`` and ``NAME.mask.png``; with
+``--sheet``, one contact sheet instead.
 """
 
 import argparse
@@ -48,7 +48,9 @@ def damage_photo(simulator: FilmDamage, kind: str, photo: NDArray[np.uint8], see
     return simulator.with_conditions(**KINDS[kind])(to_tensor(photo), torch.Generator().manual_seed(seed))
 
 
-def contact_sheet(simulator: FilmDamage, photos: Sequence[Path], *, count: int, size: int, seed: int) -> NDArray[np.uint8]:
+def contact_sheet(
+    simulator: FilmDamage, photos: Sequence[Path], *, count: int, size: int, seed: int
+) -> NDArray[np.uint8]:
     """Tile ``count`` damaged crops of ``size`` pixels, eight a row, the kinds taking turns."""
     rng = np.random.default_rng(seed)
     tiles = []
@@ -66,14 +68,22 @@ def contact_sheet(simulator: FilmDamage, photos: Sequence[Path], *, count: int, 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.simulate", description="Damage photographs as film scans are.")
+    parser = argparse.ArgumentParser(
+        prog="python -m training.simulate", description="Damage photographs as film scans are."
+    )
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
     parser.add_argument("--output-dir", type=Path, required=True)
     parser.add_argument("--kind", choices=list(KINDS), default="typical")
-    parser.add_argument("--damage-data", type=Path, help="folder of outlines and cut-outs (default: procedural damage)")
-    parser.add_argument("--frames", nargs="*", default=["01", "03", "04", "05", "07"], help="numbers of the frames used")
+    parser.add_argument(
+        "--damage-data", type=Path, help="folder of outlines and cut-outs (default: procedural damage)"
+    )
+    parser.add_argument(
+        "--frames", nargs="*", default=["01", "03", "04", "05", "07"], help="numbers of the frames used"
+    )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--sheet", type=int, metavar="N", help="write only a contact sheet of N crops, of all kinds")
+    parser.add_argument(
+        "--sheet", type=int, metavar="N", help="write only a contact sheet of N crops, of all kinds"
+    )
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
