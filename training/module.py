@@ -23,6 +23,8 @@ RING = (
     3  # pixels around the damage where the repair must be right too: the filter grows and feathers its mask
 )
 
+VALIDATION_CROPS, VALIDATION_SIZE = 24, 256
+
 
 def repair_terms(image: Tensor, residual: Tensor, logit: Tensor, truth: Triplet) -> dict[str, Tensor]:
     """Return the weighted terms of the damage-removal loss.
@@ -111,9 +113,9 @@ class Restorer(pl.LightningModule):
         base = FilmDamage.build(c.damage_data, c.frames, seed=c.seed, device=self.device)
         self.simulator = base.with_conditions(**c.conditions)
         validation = FilmDamage.build(c.damage_data, c.validation_frames, seed=c.seed + 1, device=self.device)
-        photos = Photos(list_photos(c.validation_photos)[:24], self.device)
+        photos = Photos(list_photos(c.validation_photos)[:VALIDATION_CROPS], self.device)
         rng = self._rng(-1)
-        crops = photos.crops(24, 256, (0.4, 0.9), rng)
+        crops = photos.crops(VALIDATION_CROPS, VALIDATION_SIZE, (0.4, 0.9), rng)
         self.validation = validation(crops, rng)
 
     def _rng(self, step: int) -> torch.Generator:
@@ -208,7 +210,9 @@ class Restorer(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW, its rate set at every step from the stage's schedule."""
-        optimizer = torch.optim.AdamW(self.net.parameters(), lr=1.0, weight_decay=self.config.weight_decay)
+        optimizer = torch.optim.AdamW(
+            self.net.parameters(), lr=1.0, betas=(0.9, 0.99), weight_decay=self.config.weight_decay
+        )
 
         def rate(step: int) -> float:
             stage, progress = self.config.stage_at(step)

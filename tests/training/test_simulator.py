@@ -1,5 +1,6 @@
 import json
 
+import cv2
 import numpy as np
 import pytest
 import skimage.data
@@ -15,7 +16,9 @@ from training.simulate import main, to_tensor
 @pytest.fixture(scope="module")
 def simulator():
     rng = np.random.default_rng(0)
-    plates = Atlas([procedural_plate(700, density, rng) for density in (1, 4)], levels=3, nearest_channels=(1,))
+    plates = Atlas(
+        [procedural_plate(700, density, rng) for density in (1, 4)], levels=3, nearest_channels=(1,)
+    )
     return FilmDamage(plates, Atlas(detail_plates(rng, 512), levels=3))
 
 
@@ -61,7 +64,14 @@ def test_slides_have_dark_and_negatives_bright_damage(simulator, photos):
 
 def test_per_channel_damage_alters_one_or_two_channels(simulator, photos):
     truth = damage(
-        simulator, photos, coloured=(0.0, 1.0), film=(0.0, 0.0, 0.0), clean=0.0, scratches=0.0, sharpening=0.0, jpeg=0.0
+        simulator,
+        photos,
+        coloured=(0.0, 1.0),
+        film=(0.0, 0.0, 0.0),
+        clean=0.0,
+        scratches=0.0,
+        sharpening=0.0,
+        jpeg=0.0,
     )
     altered = ((truth.damaged - truth.clean).abs() > 1e-3).sum(1, keepdim=True)[truth.mask]
     assert (altered < 3).float().mean() > 0.6  # 15 % of the defects stay neutral and a few touch each other
@@ -74,7 +84,9 @@ def test_black_and_white_stays_black_and_white(simulator, photos):
 
 
 def test_scratches_run_across_the_whole_frame(simulator, photos):
-    truth = damage(simulator, photos, scratches=1.0, amount=(0.0, 0.0), clean=0.0, details=0.0, grain=0.0, jpeg=0.0)
+    truth = damage(
+        simulator, photos, scratches=1.0, amount=(0.0, 0.0), clean=0.0, details=0.0, grain=0.0, jpeg=0.0
+    )
     lengths = torch.stack([truth.mask.any(2).sum(-1).flatten(), truth.mask.any(3).sum(-1).flatten()]).amax(0)
     assert (lengths > 128).float().mean() > 0.5
 
@@ -129,10 +141,13 @@ def test_grain_has_the_asked_depth_in_the_midtones():
 
 
 def test_jpeg_agrees_with_a_real_encoder():
-    import cv2
-
     photo = skimage.data.astronaut()[:256, :256]
-    options = [cv2.IMWRITE_JPEG_QUALITY, 75, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    options = [
+        cv2.IMWRITE_JPEG_QUALITY,
+        75,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+        cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    ]
     coded = cv2.imdecode(cv2.imencode(".jpg", photo[..., ::-1], options)[1], cv2.IMREAD_COLOR)[..., ::-1]
     ours = jpeg(to_tensor(photo), torch.tensor([75.0]))[0].permute(1, 2, 0).numpy() * 255
     error, loss = np.abs(ours - coded).mean(), np.abs(coded.astype(float) - photo).mean()
@@ -148,8 +163,6 @@ def test_conditions_are_checked_by_name():
 
 
 def test_the_command_writes_triplets_that_agree(tmp_path):
-    import cv2
-
     photo = tmp_path / "coffee.png"
     cv2.imwrite(str(photo), skimage.data.coffee()[..., ::-1])
     assert main([str(photo), "--output-dir", str(tmp_path / "out"), "--kind", "heavy"]) == 0
