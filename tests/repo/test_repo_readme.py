@@ -42,11 +42,15 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def environment(folder: Path) -> dict[str, str]:
-    home = folder / "home"
+def run(*command: str, cwd: Path) -> str:
+    """Run a command as somebody new, in an environment with this Python; it must succeed."""
+    home = cwd / "home"
     home.mkdir(exist_ok=True)
-    changes = {"HOME": str(home)}
-    return os.environ | changes | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = os.environ | {"HOME": str(home), "PATH": path}
+    result = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
 def test_the_readme_has_commands_and_programs():
@@ -65,31 +69,15 @@ def test_every_command_runs(reader, command):
         command += " -o .venv/installed -o .venv/installed-for-tests"
     if command.startswith("pip install"):
         command += " --dry-run"
-    result = subprocess.run(
-        ["bash", "-c", command],
-        cwd=reader,
-        env=environment(reader),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
+    output = run("bash", "-c", command, cwd=reader)
     if command.startswith("make demo"):
         assert (reader / "examples" / "scan.restored.tif").is_file()
-        assert str(reader / "examples" / "scan.restored.tif") in result.stdout
+        assert str(reader / "examples" / "scan.restored.tif") in output
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_every_program_runs(reader, program):
-    result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        cwd=reader,
-        env=environment(reader),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
+    run(sys.executable, "-W", "error", "-c", program, cwd=reader)
 
 
 def test_links_and_pictures_lead_somewhere():
