@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from training.atlas import Atlas, view
@@ -30,7 +31,7 @@ class Triplet(NamedTuple):
     alteration
         ``(N, 1, H, W)``: largest difference of a channel that the damage made.
     mask
-        ``(N, 1, H, W)`` bool: altered by more than can be told from the grain.
+        ``(N, 1, H, W)`` bool: altered by more than grain and texture hide.
     """
 
     damaged: Tensor
@@ -180,6 +181,7 @@ class FilmDamage:
         noise = grain(clean, depth, draw.uniform(0, 1.3), draw.uniform() * draw.chance(0.7), rng)
         mono = _mono(clean)
         noise = torch.where(mono, noise.mean(1, keepdim=True).expand_as(noise), noise)
+        hidden = VISIBLE + 0.8 * depth[:, None, None, None] + 0.3 * _activity(clean)
         clean = (clean + noise).clamp(0, 1)
 
         damaged = self._lay_dust(clean, mono, draw)
@@ -195,7 +197,7 @@ class FilmDamage:
         both = sharpen(torch.cat([clean, damaged]), amount.repeat(2), sigma.repeat(2)).clamp(0, 1)
         clean, damaged = both.chunk(2)
         alteration = (damaged - clean).abs().amax(1, keepdim=True)
-        mask = alteration > (VISIBLE + 0.8 * depth)[:, None, None, None]
+        mask = alteration > hidden
 
         compressed = draw.chance(c.jpeg)
         if compressed.any():
@@ -384,6 +386,13 @@ class _Draw:
     def table(self) -> Tensor:
         """One uniform number for each frame and each of its 256 defect numbers: ``(N, 256)``."""
         return self._rand(256)
+
+
+def _activity(image: Tensor, side: int = 9) -> Tensor:
+    """Measure the brightness's deviation around each pixel, ``(N, 1, H, W)``: it hides small alterations."""
+    grey = image.mean(1, keepdim=True)
+    mean, square = (F.avg_pool2d(x, side, 1, side // 2, count_include_pad=False) for x in (grey, grey**2))
+    return (square - mean**2).clamp(min=0).sqrt()
 
 
 def _mono(image: Tensor) -> Tensor:
