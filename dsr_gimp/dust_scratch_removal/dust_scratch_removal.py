@@ -71,7 +71,9 @@ class Engine:
         self.last_id = 0
         self.complaints = collections.deque(maxlen=40)
         self.outgoing, self.incoming = queue.SimpleQueue(), queue.SimpleQueue()
-        for task in (self._write, self._read, self._listen):
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
+        for task in (self._write, self._read):
             threading.Thread(target=task, daemon=True).start()
         self.models = None  # the shipped ones that are there; known once the worker has greeted
 
@@ -130,6 +132,7 @@ class Engine:
             return frame
         self.incoming.put(None)  # the end stays the end
         self.process.wait()
+        self.listener.join(2)  # its last words may still be in the pipe
         said = "".join(self.complaints)
         if "No module named" in said:
             raise Problem(

@@ -290,9 +290,9 @@ def processes(name):
     return found
 
 
-def kill_soon(name, wait):
-    """Kill the first process of this name, a while after it appears, from a process of its own."""
-    program = f"exec(open('/job/inside/killer.py').read()); kill({name!r}, {wait})"
+def kill_soon(name, wait, sign=None):
+    """Kill the first process of this name, a while after it (or ``sign``) appears, from a process of its own."""
+    program = f"exec(open('/job/inside/killer.py').read()); kill({name!r}, {wait}, {sign!r})"
     return subprocess.Popen(["/usr/bin/python3", "-c", program])
 
 
@@ -304,7 +304,8 @@ def cancel_leaves_no_orphan():
     image.insert_layer(layer, None, 0)
     while processes(b"dust_scratch_removal.py"):  # the one before may still be on its way out
         time.sleep(0.1)
-    killer = kill_soon(b"dust_scratch_removal.py", 2.5)
+    # the worker takes seconds for a picture of this size: after one it is loading, reading or at work
+    killer = kill_soon(b"dust_scratch_removal.py", 1.0, sign=b"dsr_core.worker")
     try:
         call(image, [layer], "CALLING_ERROR")
     finally:
