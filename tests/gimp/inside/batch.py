@@ -291,7 +291,7 @@ def processes(name):
 
 
 def kill_soon(name, wait, sign=None):
-    """Kill the first process of this name a while after it, or ``sign``, appears; from a process of its own."""
+    """Kill the first process of this name a while after it, or ``sign``, appears, from another process."""
     program = f"exec(open('/job/inside/killer.py').read()); kill({name!r}, {wait}, {sign!r})"
     return subprocess.Popen(["/usr/bin/python3", "-c", program])
 
