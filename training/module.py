@@ -210,9 +210,7 @@ class Restorer(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW, its rate set at every step from the stage's schedule."""
-        optimizer = torch.optim.AdamW(
-            self.net.parameters(), lr=1.0, betas=(0.9, 0.99), weight_decay=self.config.weight_decay
-        )
+        optimizer = torch.optim.AdamW(self.net.parameters(), lr=1.0, weight_decay=self.config.weight_decay)
 
         def rate(step: int) -> float:
             stage, progress = self.config.stage_at(step)

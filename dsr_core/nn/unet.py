@@ -197,6 +197,10 @@ class UNet(nn.Module):
     -----
     Input: ``(N, 3, H, W)`` float RGB in [0, 1], ``H`` and ``W`` multiples of ``config.multiple_of``. Output:
     the residual ``(N, 3, H, W)`` to be added to the input, and the damage logit ``(N, 1, H, W)``.
+
+    The head gives a colour and a share, and the residual is ``share * (colour - image)``: opaque dirt is
+    replaced (share 1, the colour of what it hides), a translucent trace taken off (share below 0, the colour
+    of the dirt), and neither needs the exact pixels of the image to come through the network.
     """
 
     def __init__(self, config: UNetConfig) -> None:
@@ -210,7 +214,7 @@ class UNet(nn.Module):
             nn.Sequential(*(ResidualBlock(fine) for _ in range(count)))
             for (fine, _), count in zip(pairs, config.decoder_blocks[::-1], strict=True)
         )
-        self.head = Upsample(widths[0], 4, factor=config.unshuffle, kernel_size=3, normed=False)
+        self.head = Upsample(widths[0], 5, factor=config.unshuffle, kernel_size=3, normed=False)
         # The filter starts as "nothing is damaged": no residual, and a rare-event prior on the logit.
         assert isinstance(self.head.conv, nn.Conv2d)  # noqa: S101 - tells the type checker
         assert self.head.conv.bias is not None  # noqa: S101
@@ -223,8 +227,8 @@ class UNet(nn.Module):
         *skips, x = self.encoder(image)
         for up, blocks in zip(self.ups, self.blocks, strict=True):
             x = blocks(torch.relu(up(x) + skips.pop()))
-        out: Tensor = self.head(x)
-        return out[:, :3], out[:, 3:]
+        colour, share, logit = self.head(x).split((3, 1, 1), dim=1)
+        return share * (colour + 0.5 - image), logit
 
     def freeze_encoder(self, frozen: bool = True) -> None:
         """Keep the encoder's weights and statistics as they are, or train them again.
