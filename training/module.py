@@ -1,7 +1,6 @@
 """The training step: what the network is shown, what it is told, and what is watched meanwhile."""
 
 import math
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -244,8 +243,3 @@ class Restorer(pl.LightningModule):
             "hardware": hardware,
         }
         save_checkpoint(path, self.ema.module, info)  # type: ignore[arg-type]
-
-
-def stage_summary(config: Config) -> str:
-    """Describe the stages in one line a stage."""
-    return "\n".join(", ".join(f"{k} {v}" for k, v in asdict(stage).items()) for stage in config.stages)
