@@ -61,6 +61,8 @@ class Config:
         Fields of ``UNetConfig``.
     initial
         Checkpoint whose weights the training starts from.
+    encoder_weights
+        Weights that a resnet34 encoder starts from, as ``ResNet34Encoder.load_weights`` takes them.
     vgg
         Weights of the perceptual features, as ``VGGFeatures`` takes them.
     photos, damage_data
@@ -94,6 +96,7 @@ class Config:
     version: str = "1"
     network: UNetConfig = field(default_factory=UNetConfig)
     initial: Path | None = None
+    encoder_weights: str | None = None
     vgg: str = "imagenet"
     damage_data: Path | None = None
     frames: tuple[str, ...] = ("01", "03", "04", "05", "07")
@@ -121,8 +124,16 @@ class Config:
         return self.stages[-1], 1.0
 
 
+def _read(path: Path) -> dict[str, Any]:
+    values = yaml.safe_load(path.read_text())
+    base = values.pop("base", None)
+    return _read(path.parent / base) | values if base else values
+
+
 def load_config(path: Path) -> Config:
     """Read a YAML file; relative paths in it are relative to the working directory.
+
+    A file may name another beside it as its ``base``: it then holds only what differs.
 
     Raises
     ------
@@ -130,7 +141,7 @@ def load_config(path: Path) -> Config:
         If the file cannot be read, or a field is unknown, missing or wrong.
     """
     try:
-        values = yaml.safe_load(path.read_text())
+        values = _read(path)
         values["stages"] = tuple(Stage(**stage) for stage in values["stages"])
         if "network" in values:
             lists = {key: tuple(v) if isinstance(v, list) else v for key, v in values["network"].items()}
@@ -142,7 +153,7 @@ def load_config(path: Path) -> Config:
             if key in values:
                 values[key] = tuple(values[key])
         config = Config(**values)
-    except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
+    except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
         raise DsrError(f"{path} is not a training configuration: {error}.") from error
     if config.loss not in VARIANTS:
         raise DsrError(f"{path}: loss is {config.loss}, not one of 1, 2, 3.")

@@ -72,7 +72,7 @@ class Conditions:
 
     scale: tuple[float, float] = (0.2, 1.5)
     photo_scale: tuple[float, float] = (0.3, 1.5)
-    amount: tuple[float, float] = (0.05, 0.7)
+    amount: tuple[float, float] = (0.1, 1.0)
     clean: float = 0.1
     dark: tuple[float, float, float] = (0.38, 0.38, 0.24)
     coloured: tuple[float, float] = (0.2, 0.15)
@@ -214,7 +214,9 @@ class FilmDamage:
         centre = draw.uniform2(0, float(self.details.sizes[0, 0, 0]))
         scale = draw.log_uniform(0.35, 1.6)
         level = (scale < 0.7).long() + (scale < 0.35).long()
-        positions = view(*photos.shape[-2:], centre, scale, draw.uniform(0, 2 * math.pi), draw.sign())
+        # level and upright lines above all: a scratch along the film is either
+        angle = torch.where(draw.chance(0.5), draw.integers(4) * (math.pi / 2), draw.uniform(0, 2 * math.pi))
+        positions = view(*photos.shape[-2:], centre, scale, angle, draw.sign())
         alpha = self.details.sample(index, level.clamp(max=self.details.levels - 1), *positions)
         alpha = blur(alpha, draw.uniform(0, 1.2)) * draw.uniform(0.4, 1.0)[:, None, None, None]
         # stars and lamps are bright and belong on a dark picture; all else is any colour on any picture

@@ -40,7 +40,10 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a method made of a pair; ``probability`` ``(H, W)`` uint8 where it has one."""
+    """What a method made of a pair, and what it took for damage, before any widening for the repair.
+
+    ``probability`` is ``(H, W)`` uint8 where the method has one.
+    """
 
     restored: Image
     found: Mask
@@ -62,8 +65,8 @@ def model_method(model: ModelInfo, provider: str) -> Method:
 
     def restore(pair: Loaded) -> Outcome:
         prediction = run(predict(pair.damaged, model=model.path, provider=provider))
-        result = compose(prediction, Options())
-        return Outcome(np.asarray(result.image, np.uint8), result.mask, result.probability)
+        restored = np.asarray(compose(prediction, Options()).image, np.uint8)
+        return Outcome(restored, compose(prediction, Options(grow=0)).mask, prediction.probability)
 
     return restore
 

@@ -16,6 +16,7 @@ from dsr_core.nn.unet import UNet
 from dsr_core.nn.vgg import VGGFeatures
 from training.config import Config
 from training.damage import VISIBLE, FilmDamage, Triplet
+from training.metrics import average_precision
 from training.photos import Photos, list_photos
 
 RING = (
@@ -49,7 +50,7 @@ def repair_terms(image: Tensor, residual: Tensor, logit: Tensor, truth: Triplet)
     overlap = (probability * mask).sum()
     dice = 1 - (2 * overlap + 50) / ((probability * judged).sum() + mask.sum() + 50)
     return {
-        "inside": 10 * (error * near).sum() / (near.sum() + 0.002 * pixels),
+        "inside": 5 * (error * near).sum() / (near.sum() + 0.002 * pixels),
         "composite": 20 * composite,
         "mask": 6 * entropy.sum() / pixels,
         "dice": 0.3 * dice,
@@ -93,6 +94,8 @@ class Restorer(pl.LightningModule):
         self.config = config
         torch.manual_seed(config.seed)
         self.net = UNet(config.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if config.encoder_weights:
+            self.net.load_encoder(config.encoder_weights)
         self.ema = AveragedModel(self.net, multi_avg_fn=self._average)
         self.perceptual: PerceptualLoss | None = None
         if any(stage.perceptual for stage in config.stages):
@@ -195,6 +198,12 @@ class Restorer(pl.LightningModule):
             "val/psnr_inside": psnr(repaired, mask),
             "val/precision": true_positive / found.sum().clamp(min=1),
             "val/recall": true_positive / mask.sum(),
+            "val/average_precision": average_precision(
+                *(
+                    (probability[where] * 255).byte().bincount(minlength=256).cpu().numpy()
+                    for where in (~mask, mask)
+                )
+            ),
             "val/false_alarms": (found & clean).sum() / clean.sum(),
         }
         self.log_dict(measures, batch_size=1)

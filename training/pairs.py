@@ -21,7 +21,7 @@ from dsr_core.errors import DsrError
 from training.atlas import Atlas
 from training.damage import Conditions, FilmDamage
 from training.photos import list_photos, read_photo
-from training.plates import detail_plates, number_defects, outline_plate, procedural_plate
+from training.plates import detail_plates, mirrored_over, outline_plate, procedural_plate
 
 FRAMES = ("08", "10")
 """Real frames kept for validation."""
@@ -128,14 +128,7 @@ def _simulators(damage_data: Path | None, seed: int) -> tuple[FilmDamage, FilmDa
         plates = [procedural_plate(2048, 1.0, rng) for _ in FRAMES]
     else:
         plates = [outline_plate(damage_data / "frames" / f"frame-{frame}.json", rng) for frame in FRAMES]
-    laid = []
-    for plate in plates:
-        coverage = plate[..., 0]
-        laid.append(
-            number_defects(
-                np.maximum.reduce([coverage, coverage[::-1], coverage[:, ::-1], coverage[::-1, ::-1]]), rng
-            )
-        )
+    laid = [mirrored_over(plate, rng) for plate in plates]
     details = Atlas(detail_plates(rng), levels=3)
     return (
         FilmDamage(Atlas(plates, levels=3, nearest_channels=(1,)), details, Conditions()),

@@ -40,11 +40,12 @@ LEGEND = f"""\
 PSNR in dB (at most {MOST_PSNR:.0f}, given to equal images), over the image and inside the true damage. SSIM
 with a Gaussian window of 11 pixels; its change from the damaged image, mean ± standard deviation, and the
 share of images it fell in. *Clean changed*: of the pixels more than {AWAY} px from any damage, those that
-are not what they were. Precision, recall and F1 count pixels at the default sensitivity, strictly and with
-{NEAR} px of tolerance. *Defects found*: true defects of which a quarter or more was found; *marks right*:
-regions found that lie on or within {NEAR} px of damage. AP: average precision of the probability. *Grain*:
-high-frequency amplitude inside repairs against around them, divided by the same in the undamaged picture: 1
-is as it should be, less is smeared, more is what remains of the damage.
+are not what they were. Precision, recall and F1 count pixels at the default sensitivity, before the mask is
+widened for the repair, strictly and with {NEAR} px of tolerance. *Defects found*: true defects of which a
+quarter or more was found; *marks right*: regions found that lie on or within {NEAR} px of damage. AP: average
+precision of the probability. *Grain*: high-frequency amplitude inside repairs against around them, divided
+by the same in the undamaged picture: 1 is as it should be, less is smeared, more is what remains of the
+damage.
 """
 
 

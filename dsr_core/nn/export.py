@@ -152,8 +152,9 @@ def _strided(conv: nn.Module, factor: int) -> nn.Conv2d:
     """Merge a pixel-unshuffle by ``factor`` with the convolution behind it."""
     assert isinstance(conv, nn.Conv2d)  # noqa: S101 - tells the type checker
     width, (height_k, width_k) = conv.out_channels, conv.kernel_size
-    merged = nn.Conv2d(3, width, factor * height_k, stride=factor, padding=factor * (height_k // 2))
-    weight = conv.weight.detach().view(width, 3, factor, factor, height_k, width_k)
+    channels = conv.in_channels // factor**2
+    merged = nn.Conv2d(channels, width, factor * height_k, stride=factor, padding=factor * (height_k // 2))
+    weight = conv.weight.detach().view(width, channels, factor, factor, height_k, width_k)
     with torch.no_grad():
         # (channel, sub-row, sub-column, row, column) -> (channel, row and sub-row, column and sub-column)
         merged.weight.copy_(weight.permute(0, 1, 4, 2, 5, 3).reshape_as(merged.weight))

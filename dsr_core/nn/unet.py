@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -147,14 +149,69 @@ class Upsample(nn.Module):
         return upsampled
 
 
+def local_contrast(image: Tensor, window: int) -> Tensor:
+    """Take the local mean from an image and divide by the local contrast: ``(N, 3, H, W)``, same shape.
+
+    A speck looks alike then on a bright sky and in a red shadow, which a network otherwise has to learn tone
+    by tone. Both are means over blocks, interpolated.
+
+    Parameters
+    ----------
+    image
+        ``(N, 3, H, W)`` in [0, 1], sides multiples of ``window``.
+    window
+        Side of the blocks in pixels.
+    """
+
+    def spread(blocks: Tensor) -> Tensor:
+        return F.interpolate(blocks, scale_factor=window, mode="bilinear", align_corners=False)
+
+    detail = image - spread(F.avg_pool2d(image, window))
+    energy = F.avg_pool2d(detail * detail, window).mean(1, keepdim=True)
+    return detail * spread(torch.rsqrt(energy + 4e-4))  # contrast below 0.02 is noise: not drawn out
+
+
+def push_pull(image: Tensor, known: Tensor, levels: int) -> Tensor:
+    """Fill the unknown pixels of an image smoothly from around: ``(N, 3, H, W)``, at half its resolution.
+
+    Means over the known pixels are taken at growing scales; where too few are known, the next coarser scale
+    shows through (Gortler, Grzeszczuk, Szeliski, Cohen, *The Lumigraph*, 1996).
+
+    Parameters
+    ----------
+    image
+        ``(N, 3, H, W)``, sides multiples of ``2**levels``.
+    known
+        ``(N, 1, H, W)`` in [0, 1]: how much each pixel is to be trusted.
+    levels
+        Halvings.
+    """
+    samples, weights = [image * known], [known]
+    for _ in range(levels):
+        samples.append(F.avg_pool2d(samples[-1], 2))
+        weights.append(F.avg_pool2d(weights[-1], 2))
+    # a hole that spans the coarsest pixels is filled from their neighbours
+    around, weight = (F.avg_pool2d(stack.pop(), 5, stride=1, padding=2) for stack in (samples, weights))
+    filled = around / (weight + 1e-4)
+    for sample, weight in zip(samples[:0:-1], weights[:0:-1], strict=True):
+        coarse = F.interpolate(filled, scale_factor=2, mode="bilinear", align_corners=False)
+        share = (4 * weight).clamp(max=1)  # a quarter of the pixels known is enough for their mean
+        filled = coarse + share * (sample / (weight + 1e-4) - coarse)
+    return filled
+
+
 class PlainEncoder(nn.Module):
-    """Strided residual encoder on a pixel-unshuffled image; returns one feature map a level, finest first."""
+    """Strided residual encoder on a pixel-unshuffled image and its local contrast.
+
+    Returns one feature map a level, finest first.
+    """
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         widths = config.widths
+        self.window = config.multiple_of
         self.unshuffle: nn.Module = nn.PixelUnshuffle(config.unshuffle)
-        stems = [nn.Conv2d(3 * config.unshuffle**2, widths[0], 3, padding=1)]
+        stems = [nn.Conv2d(6 * config.unshuffle**2, widths[0], 3, padding=1)]
         stems += [nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairwise(widths)]
         for stem in stems:
             nn.init.kaiming_normal_(stem.weight, nonlinearity="relu")
@@ -166,7 +223,7 @@ class PlainEncoder(nn.Module):
 
     def forward(self, image: Tensor) -> list[Tensor]:
         """Map an image in [0, 1] to its features at ``1/unshuffle``, ``1/(2 unshuffle)``, ... of its size."""
-        x = self.unshuffle(image - 0.5)
+        x = self.unshuffle(torch.cat([image - 0.5, local_contrast(image, self.window)], dim=1))
         features = []
         for stem, blocks in zip(self.stems, self.blocks, strict=True):
             x = blocks(torch.relu(stem(x)))
@@ -198,9 +255,10 @@ class UNet(nn.Module):
     Input: ``(N, 3, H, W)`` float RGB in [0, 1], ``H`` and ``W`` multiples of ``config.multiple_of``. Output:
     the residual ``(N, 3, H, W)`` to be added to the input, and the damage logit ``(N, 1, H, W)``.
 
-    The head gives a colour and a share, and the residual is ``share * (colour - image)``: opaque dirt is
-    replaced (share 1, the colour of what it hides), a translucent trace taken off (share below 0, the colour
-    of the dirt), and neither needs the exact pixels of the image to come through the network.
+    What the logit takes for damage is filled from around it (:func:`push_pull`), and the head gives a
+    correction of that fill and a share: the residual is ``share * (fill + correction - image)``. Opaque dirt
+    is replaced (share 1); a translucent trace can be taken off instead (share below 0, the correction leading
+    to the colour of the dirt), without the exact pixels of the image having to come through the network.
     """
 
     def __init__(self, config: UNetConfig) -> None:
@@ -215,20 +273,41 @@ class UNet(nn.Module):
             for (fine, _), count in zip(pairs, config.decoder_blocks[::-1], strict=True)
         )
         self.head = Upsample(widths[0], 5, factor=config.unshuffle, kernel_size=3, normed=False)
-        # The filter starts as "nothing is damaged": no residual, and a rare-event prior on the logit.
+        # The filter starts as "nothing is damaged, and damage is filled from around": a rare-event prior on
+        # the logit, a share of one, no correction.
         assert isinstance(self.head.conv, nn.Conv2d)  # noqa: S101 - tells the type checker
         assert self.head.conv.bias is not None  # noqa: S101
+        subpixels = config.unshuffle**2
         with torch.no_grad():
             self.head.conv.weight.mul_(0.1)
-            self.head.conv.bias[-(config.unshuffle**2) :] = -4.0
+            self.head.conv.bias[-2 * subpixels : -subpixels] = 1.0
+            self.head.conv.bias[-subpixels:] = -4.0
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``(residual, logit)``."""
         *skips, x = self.encoder(image)
         for up, blocks in zip(self.ups, self.blocks, strict=True):
             x = blocks(torch.relu(up(x) + skips.pop()))
-        colour, share, logit = self.head(x).split((3, 1, 1), dim=1)
-        return share * (colour + 0.5 - image), logit
+        correction, share, logit = self.head(x).split((3, 1, 1), dim=1)
+        return share * (self.fill(image, logit.detach()) + correction - image), logit
+
+    def fill(self, image: Tensor, logit: Tensor) -> Tensor:
+        """Return the image with what the logit ``(N, 1, H, W)`` takes for damage filled from around it."""
+        clean = torch.sigmoid(-F.max_pool2d(logit, 3, stride=1, padding=1))
+        half = push_pull(image, clean**4, self.config.multiple_of.bit_length() - 1)  # half damaged: unknown
+        return F.interpolate(half, scale_factor=2, mode="bilinear", align_corners=False)
+
+    def load_encoder(self, weights: str | Path) -> None:
+        """Start a resnet34 encoder from ``"imagenet"`` or a file, for transfer learning.
+
+        Raises
+        ------
+        DsrError
+            The encoder is another, or the weights cannot be had.
+        """
+        if self.config.encoder != "resnet34":
+            raise DsrError(f"There are no weights for a {self.config.encoder} encoder; use resnet34.")
+        self.encoder.load_weights(weights)  # type: ignore[operator]
 
     def freeze_encoder(self, frozen: bool = True) -> None:
         """Keep the encoder's weights and statistics as they are, or train them again.

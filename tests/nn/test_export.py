@@ -69,7 +69,8 @@ def test_the_graph_is_plain(exported):
     """Half-precision kernels, no shape arithmetic."""
     graph = onnx.load(exported.path).graph
     assert {node.op_type for node in graph.node} <= {
-        "Cast", "Sub", "Conv", "Relu", "Add", "DepthToSpace", "Split", "Mul", "Clip", "Sigmoid"
+        "Add", "AveragePool", "Cast", "Clip", "Concat", "Conv", "DepthToSpace", "Div", "MaxPool", "Min",
+        "Mul", "Neg", "Pow", "Reciprocal", "ReduceMean", "Relu", "Resize", "Sigmoid", "Split", "Sqrt", "Sub",
     }  # fmt: skip
     kernels = [tensor for tensor in graph.initializer if len(tensor.dims) == 4]
     assert len(kernels) == sum(node.op_type == "Conv" for node in graph.node)

@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dsr_core.errors import DsrError
 from dsr_core.nn.resnet import WIDTHS, ResNet34Encoder
-from dsr_core.nn.unet import NormedConv, UNet, UNetConfig, Upsample, fold_norms
+from dsr_core.nn.unet import NormedConv, UNet, UNetConfig, Upsample, fold_norms, local_contrast, push_pull
 
 RESNET = UNetConfig(encoder="resnet34", widths=WIDTHS, encoder_blocks=(), decoder_blocks=(0, 0, 0, 0))
 
@@ -134,3 +134,38 @@ def test_batch_statistics_of_resnet34_never_move(resnet):
 def test_a_config_that_cannot_be_is_refused(config):
     with pytest.raises(DsrError):
         UNet(config)
+
+
+def test_contrast_is_seen_alike_on_any_background():
+    speck = torch.zeros(1, 3, 32, 32)
+    speck[..., 9:12, 9:12] = 0.2
+    for background in (torch.tensor([0.7, 0.7, 0.7]), torch.tensor([0.6, 0.1, 0.05])):
+        seen = local_contrast(background.view(1, 3, 1, 1) + speck, 16)
+        torch.testing.assert_close(seen, local_contrast(speck, 16), rtol=0, atol=1e-4)
+    assert seen[..., 9:12, 9:12].min() > 2  # the speck stands out
+
+
+def test_holes_are_filled_from_around():
+    rows, columns = torch.meshgrid(torch.arange(64) / 64, torch.arange(64) / 64, indexing="ij")
+    image = torch.stack([rows, columns, 0.5 + 0 * rows])[None]
+    known = torch.ones(1, 1, 64, 64)
+    known[..., 20:27, 30:50] = 0
+    holed = torch.where(known > 0, image, 9.0)
+    filled = push_pull(holed, known, 4)
+    assert filled.shape == (1, 3, 32, 32)
+    half = torch.nn.functional.avg_pool2d(image, 2)
+    assert (filled - half).abs().max() < 0.12  # a slope is nearly kept across twenty pixels
+    away = known.clone()
+    away[..., 18:29, 28:52] = 0
+    seen = torch.nn.functional.avg_pool2d(away, 2) == 1
+    torch.testing.assert_close((filled * seen), (half * seen), rtol=0, atol=1e-3)
+
+
+def test_an_untrained_network_fills_what_its_logit_takes_for_damage():
+    torch.manual_seed(0)
+    net = UNet(SMALL).eval()
+    with torch.no_grad():
+        net.head.conv.weight.zero_()
+        image = torch.rand(1, 3, 32, 32)
+        residual, logit = net(image)
+        torch.testing.assert_close(image + residual, net.fill(image, logit))

@@ -5,6 +5,7 @@ import pytest
 from skimage.data import astronaut
 
 from training.baselines import dust_and_scratches, telea_true_mask, top_hat_telea
+from training.metrics import dilate
 
 
 @pytest.fixture
@@ -24,15 +25,17 @@ def test_finds_and_repairs_dust_on_a_smooth_ground(method, dusty):
     restored, found = method(damaged)
     assert found[true].all()
     assert np.abs(restored[true].astype(int) - clean[true]).max() <= 8  # of 160: the slope of the ground
-    assert (restored[~found] == damaged[~found]).all()
+    away = ~dilate(found, 1)
+    assert (restored[away] == damaged[away]).all()
 
 
 def test_telea_repairs_what_it_is_told(dusty):
     damaged, clean, true = dusty
     restored, found = telea_true_mask(damaged, true)
-    assert found[true].all()
+    assert (found == true).all()
     assert np.abs(restored[true].astype(int) - clean[true]).max() <= 8
-    assert (restored[~found] == damaged[~found]).all()
+    away = ~dilate(found, 1)
+    assert (restored[away] == damaged[away]).all()
 
 
 @pytest.mark.parametrize("method", [dust_and_scratches, top_hat_telea])

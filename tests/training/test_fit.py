@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import Callback
 from dsr_core.errors import DsrError
 from dsr_core.nn import export
 from dsr_core.nn.checkpoint import load_checkpoint
+from dsr_core.nn.resnet import WIDTHS
 from dsr_core.nn.unet import UNet, UNetConfig
 from dsr_core.nn.vgg import VGGFeatures
 from training import damage, module, plates
@@ -209,3 +210,22 @@ def test_a_wrong_configuration_is_one_sentence(tmp_path, change, word):
 
 def test_a_simulator_without_damage_data_is_built():
     assert len(FilmDamage.build(None, (), seed=0).plates) == 2
+
+
+def test_a_configuration_may_build_on_another(tmp_path):
+    for path in Path("training/configs").glob("*.yaml"):
+        assert load_config(path).name == path.stem
+    shared, model = (load_config(Path(f"training/configs/{name}.yaml")) for name in ("shared", "model-1"))
+    assert (model.network, model.conditions) == (shared.network, shared.conditions)
+    assert (model.loss, model.initial) == (1, Path("runs/shared/model.pt"))
+    (tmp_path / "lost.yaml").write_text("base: nowhere.yaml\n")
+    with pytest.raises(DsrError, match=r"not a training configuration.*nowhere\.yaml"):
+        load_config(tmp_path / "lost.yaml")
+
+
+def test_only_a_resnet34_takes_ready_made_encoder_weights(tmp_path):
+    net = UNet(UNetConfig(encoder="resnet34", widths=WIDTHS, decoder_blocks=(0, 0, 0, 0)))
+    torch.save(net.encoder.state_dict(), tmp_path / "resnet34.pth")
+    net.load_encoder(tmp_path / "resnet34.pth")
+    with pytest.raises(DsrError, match="use resnet34"):
+        UNet(UNetConfig()).load_encoder(tmp_path / "resnet34.pth")
