@@ -1,5 +1,7 @@
 """From the network's probability to the pixels that are to be repaired."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import cv2
@@ -7,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core.options import Options
-from dsr_core.pixels import Image, colour, luminance
+from dsr_core.pixels import Image, luminance, pick
 
 SURE = 204  # 0.8 of 255: a component that nowhere reaches this was found weakly
 _MAJORITY = 0.9
@@ -38,27 +40,60 @@ def find_defects(
     labels: NDArray[Any]
     binary = candidates.view(np.uint8)
     limited = options.min_size > 1 or options.max_size > 0
-    if limited:  # the sizes cost as much again as the components themselves
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(binary, connectivity=8, ltype=cv2.CV_32S)
+    if limited:  # the sizes cost as much again as the components, and with the default algorithm six times that
+        count, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
+            binary, 8, cv2.CV_32S, cv2.CCL_GRANA
+        )
     else:
         count, labels = cv2.connectedComponents(binary, connectivity=8, ltype=cv2.CV_32S)
     at = np.flatnonzero(candidates)
-    label, strength = labels.ravel()[at], probability.ravel()[at]
+    label, strength = labels.ravel().take(at), probability.ravel().take(at)
     keep = _any(label, strength > int(threshold), count)
     if limited:
         longer = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
         keep &= (longer >= options.min_size) & (longer <= (options.max_size or np.inf))
+    kept = keep[label]
+    at, label, strength = at[kept], label[kept], strength[kept]
     if options.polarity != "both" and len(at):
-        excess = _brightness(image, at) - _brightness(repaired, at)
+        excess = luminance(pick(image, at)) - luminance(pick(repaired, at))
         bright = np.bincount(label, excess, count) > 0
-        keep &= _of_polarity(options.polarity, bright, label, strength, keep)
-    mask: NDArray[Any] = np.zeros(probability.shape, np.uint8)
-    mask.ravel()[at] = keep[label]
-    if options.grow:
-        side = 2 * options.grow + 1
-        shape = cv2.MORPH_RECT if options.grow == 1 else cv2.MORPH_ELLIPSE
-        mask = cv2.dilate(mask, cv2.getStructuringElement(shape, (side, side)))
-    return mask.view(np.bool_)
+        at = at[_of_polarity(options.polarity, bright, label, strength)[label]]
+    mask = np.zeros(probability.shape, np.bool_)
+    mask.ravel()[at] = True
+    return _grown(mask, options.grow)
+
+
+def distance_within(mask: NDArray[np.bool_], rows: slice, reach: float) -> NDArray[np.float32]:
+    """Return how many pixels the nearest zero is away from each pixel of ``rows``.
+
+    It is a chamfer distance of 5 x 5 pixels, at most 2 % off the Euclidean. Only zeros up to ``reach`` pixels
+    above and below the rows are looked at, so a value above ``reach`` says no more than that.
+    """
+    top = max(rows.start - int(reach) - 1, 0)
+    part = mask[top : rows.stop + int(reach) + 1].view(np.uint8)
+    distance = cv2.distanceTransform(part, cv2.DIST_L2, cv2.DIST_MASK_5)
+    return np.asarray(distance[rows.start - top : rows.stop - top], np.float32)
+
+
+def by_halves(work: Callable[[slice], None], height: int) -> None:
+    """Call ``work`` for the upper and the lower half of the rows at the same time, each in a thread."""
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, (slice(0, height // 2), slice(height // 2, height))))
+
+
+def _grown(mask: NDArray[np.bool_], grow: int) -> NDArray[np.bool_]:
+    """Return the mask with every pixel that lies within ``grow`` and a half pixels of it."""
+    if grow == 0:
+        return mask
+    if grow == 1:  # these are the 3 x 3 pixels
+        return cv2.dilate(mask.view(np.uint8), np.ones((3, 3), np.uint8)).view(np.bool_)
+    undamaged, result = ~mask, np.empty_like(mask)
+
+    def widen(rows: slice) -> None:
+        np.less_equal(distance_within(undamaged, rows, grow + 0.5), grow + 0.5, out=result[rows])
+
+    by_halves(widen, len(mask))
+    return result
 
 
 def _any(label: NDArray[Any], condition: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
@@ -68,25 +103,15 @@ def _any(label: NDArray[Any], condition: NDArray[np.bool_], count: int) -> NDArr
     return found
 
 
-def _brightness(image: Image, at: NDArray[np.intp]) -> NDArray[np.float32]:
-    samples = colour(image)
-    row, column = np.divmod(at, samples.shape[1])
-    return luminance(samples[row, column])
-
-
 def _of_polarity(
-    wanted: str,
-    bright: NDArray[np.bool_],
-    label: NDArray[Any],
-    strength: NDArray[np.uint8],
-    keep: NDArray[np.bool_],
+    wanted: str, bright: NDArray[np.bool_], label: NDArray[Any], strength: NDArray[np.uint8]
 ) -> NDArray[np.bool_]:
     """Return for each component whether its polarity is the wanted one."""
     if wanted != "auto":
         return np.equal(bright, wanted == "bright")
-    sure = _any(label, strength >= SURE, len(keep))
-    confident = label[(sure & keep)[label]]
+    sure = _any(label, strength >= SURE, len(bright))
+    confident = label[sure[label]]
     share = bright[confident].mean() if len(confident) else 0.5
     if 1 - _MAJORITY < share < _MAJORITY:
-        return np.ones_like(keep)
+        return np.ones_like(bright)
     return sure | np.equal(bright, share >= _MAJORITY)

@@ -54,6 +54,12 @@ def colour(image: Image) -> Image:
     return image[:, :, : 3 if image.shape[2] > 2 else 1]  # noqa: PLR2004
 
 
+def pick(image: Image, at: NDArray[np.intp]) -> Image:
+    """Return the colour samples ``(N, 1|3)`` of the pixels ``at``, counted row by row."""
+    picked: Image = image.reshape(image.shape[0] * image.shape[1], -1).take(at, axis=0)
+    return picked[:, : 3 if picked.shape[1] > 2 else 1]  # noqa: PLR2004
+
+
 def full_scale(dtype: np.dtype[Any]) -> float:
     """Return the value that means white."""
     return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
@@ -101,14 +107,19 @@ def blend(before: Image, after: Image, alpha: NDArray[np.float32]) -> Image:
     Parameters
     ----------
     before, after
-        Samples ``(N, C)`` of one type.
+        Samples of one type and shape.
     alpha
-        ``(N,)`` in [0, 1].
+        In [0, 1]; of a shape that goes with theirs.
     """
     kind = np.dtype(np.float64 if before.dtype.itemsize > 2 else np.float32)  # noqa: PLR2004
     start: Image = before.astype(kind)
-    mixed: Image = start + alpha[:, None].astype(kind) * (after.astype(kind) - start)
-    return (mixed if before.dtype.kind == "f" else np.rint(mixed)).astype(before.dtype)
+    mixed: Image = after.astype(kind)
+    mixed -= start
+    mixed *= alpha
+    mixed += start
+    if before.dtype.kind != "f":
+        np.rint(mixed, out=mixed)
+    return mixed.astype(before.dtype)
 
 
 def luminance(samples: Image) -> NDArray[np.float32]:
