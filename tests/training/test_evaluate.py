@@ -8,7 +8,9 @@ import pytest
 from skimage import data
 
 from dsr_core.errors import DsrError
-from training import evaluate, pairs
+from dsr_core.nn.checkpoint import save_checkpoint
+from dsr_core.nn.unet import UNet, UNetConfig
+from training import compare, evaluate, pairs
 from training.evaluate import BASELINES, load_pairs, worst_median_best
 from training.pairs import GROUPS, SCALES, make_pairs
 
@@ -120,3 +122,28 @@ def test_what_is_missing_is_named(model, words, toy_model, tmp_path, capsys):
     ]
     assert evaluate.main(arguments) == 1
     assert words in capsys.readouterr().err
+
+
+def test_runs_are_set_side_by_side(folder, tmp_path, capsys):
+    info = {"name": "x", "version": "1", "loss": "1", "training_data": "none", "steps": "7", "licence": "MIT"}
+    sizes = {"narrow": (8, 8), "wide": (16, 32)}
+    for name, widths in sizes.items():
+        (tmp_path / name).mkdir()
+        net = UNet(UNetConfig(widths=widths, encoder_blocks=(1, 1), decoder_blocks=(1,)))
+        save_checkpoint(tmp_path / name / "model.pt", net.eval(), info)
+    page = tmp_path / "docs" / "networks.md"
+    page.parent.mkdir()
+    runs = [str(tmp_path / name) for name in sizes]
+    assert compare.main([*runs, "--pairs", str(folder), "--markdown", str(page)]) == 0
+    rows = [
+        line.split(" | ") for line in page.read_text().splitlines() if line.startswith(("| narrow", "| wide"))
+    ]
+    assert [row[1] for row in rows] == ["7", "7"]
+    narrow, wide = (float(row[3]) for row in rows)
+    # the first convolution alone: 24 unshuffled channels, 3 x 3, at a quarter of the positions
+    assert narrow > 24 * 9 * 8 / 4 / 1000
+    assert wide > 2 * narrow
+    assert cv2.imread(str(page.parent / "images" / "networks.png")) is not None
+    capsys.readouterr()
+    assert compare.main([str(tmp_path), "--pairs", str(folder), "--markdown", str(page)]) == 1
+    assert "model.pt" in capsys.readouterr().err
