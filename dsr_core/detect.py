@@ -13,6 +13,7 @@ from dsr_core.pixels import Image, luminance, pick
 
 SURE = 204  # 0.8 of 255: a component that nowhere reaches this was found weakly
 _MAJORITY = 0.9
+_BAND = 256  # rows
 
 
 def find_defects(
@@ -75,10 +76,23 @@ def distance_within(mask: NDArray[np.bool_], rows: slice, reach: float) -> NDArr
     return np.asarray(distance[rows.start - top : rows.stop - top], np.float32)
 
 
-def by_halves(work: Callable[[slice], None], height: int) -> None:
-    """Call ``work`` for the upper and the lower half of the rows at the same time, each in a thread."""
+def in_bands(work: Callable[[slice], None], height: int, reach: float) -> None:
+    """Call ``work`` for bands of rows that make up the height, two at the same time.
+
+    Parameters
+    ----------
+    work
+        Takes the band's rows and may look at ``reach`` pixels above and below them.
+    height
+        All rows.
+    reach
+        Pixels; a band is much higher, so that looking beyond it costs little, but otherwise low, so that its
+        memory is used again.
+    """
+    count = 2 * max(1, height // (2 * max(_BAND, 8 * int(reach))))
+    edges = [height * number // count for number in range(count + 1)]
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(work, (slice(0, height // 2), slice(height // 2, height))))
+        list(pool.map(work, map(slice, edges, edges[1:])))
 
 
 def _grown(mask: NDArray[np.bool_], grow: int) -> NDArray[np.bool_]:
@@ -92,7 +106,7 @@ def _grown(mask: NDArray[np.bool_], grow: int) -> NDArray[np.bool_]:
     def widen(rows: slice) -> None:
         np.less_equal(distance_within(undamaged, rows, grow + 0.5), grow + 0.5, out=result[rows])
 
-    by_halves(widen, len(mask))
+    in_bands(widen, len(mask), grow)
     return result
 
 

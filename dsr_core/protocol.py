@@ -40,6 +40,8 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from dsr_core.errors import DsrError
 
 PROTOCOL = 1
@@ -73,7 +75,7 @@ def write_frame(stream: BinaryIO, header: dict[str, Any], parts: Sequence[Buffer
     stream.flush()
 
 
-def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], bytearray]:
+def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], memoryview]:
     """Read one frame: its header and its payload.
 
     Raises
@@ -87,19 +89,18 @@ def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], bytearray]:
     if magic != MAGIC or header_length > _LONGEST_HEADER:
         raise DsrError("The other end does not speak this protocol; run `dsr-gimp install` again.")
     try:
-        header = json.loads(_read(stream, header_length))
+        header = json.loads(bytes(_read(stream, header_length)))
     except ValueError as error:
         raise DsrError("A message is damaged; run `dsr-gimp install` again.") from error
     return header, _read(stream, payload_length)
 
 
-def _read(stream: BinaryIO, length: int) -> bytearray:
+def _read(stream: BinaryIO, length: int) -> memoryview:
     """Read exactly ``length`` bytes."""
-    data = bytearray(length)
-    view, done = memoryview(data), 0
+    view, done = np.empty(length, np.uint8).data, 0  # neither zeroed nor, where it is large, in small pages
     while done < length:
         count = stream.readinto(view[done:])  # type: ignore[attr-defined]
         if not count:
             raise EOFError
         done += count
-    return data
+    return view

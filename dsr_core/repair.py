@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dsr_core.detect import by_halves, distance_within, find_defects
+from dsr_core.detect import distance_within, find_defects, in_bands
 from dsr_core.errors import DsrError
 from dsr_core.models import ModelInfo
 from dsr_core.options import Options
@@ -102,7 +102,9 @@ def compose(
         check_mask(mask, prediction)
         mask = mask.copy(order="C")
     image = prediction.image.copy()
-    by_halves(lambda rows: _put(image, prediction.repaired, mask, rows, options.feather), len(mask))
+    in_bands(
+        lambda rows: _put(image, prediction.repaired, mask, rows, options.feather), len(mask), options.feather
+    )
     count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
     return Restoration(
         image=image,

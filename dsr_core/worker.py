@@ -57,7 +57,7 @@ class Worker:
             {"type": "hello", "protocol": PROTOCOL, "version": project_version(), "models": models},
         )
 
-    def answer(self, request: dict[str, Any], payload: bytearray) -> None:
+    def answer(self, request: dict[str, Any], payload: memoryview) -> None:
         """Answer one request; what the user can put right becomes an ``error`` frame."""
         actions = {
             "margin": lambda: self._margin(request),
@@ -82,7 +82,7 @@ class Worker:
     def _margin(self, request: dict[str, Any]) -> Reply:
         return {"type": "margin", "margin": find_model(request["model"]).margin}, ()
 
-    def _predict(self, request: dict[str, Any], payload: bytearray) -> Reply:
+    def _predict(self, request: dict[str, Any], payload: memoryview) -> Reply:
         self._prediction = self._composed = None
         if "width" in request:
             self._take_picture(request, payload)
@@ -111,7 +111,7 @@ class Worker:
             "notes": notes,
         }, ()
 
-    def _take_picture(self, request: dict[str, Any], payload: bytearray) -> None:
+    def _take_picture(self, request: dict[str, Any], payload: memoryview) -> None:
         """Unpack the payload of ``predict`` without copying it."""
         height, width, channels = (int(request[key]) for key in ("height", "width", "channels"))
         dtype = np.dtype(DTYPES[request["dtype"]])
@@ -150,7 +150,12 @@ class Worker:
         if request["add_alpha"]:
             pixels = _with_alpha(pixels, mask)
         pixels = np.ascontiguousarray(pixels)
-        header = {"type": "composed", "defects": defects, "changed": int(mask.sum()), "pixels": pixels.nbytes}
+        header = {
+            "type": "composed",
+            "defects": defects,
+            "changed": int(np.count_nonzero(mask)),
+            "pixels": pixels.nbytes,
+        }
         return header, (pixels.data, (mask.view(np.uint8) * np.uint8(255)).data)
 
     def _preview(self, request: dict[str, Any]) -> Reply:
@@ -239,7 +244,7 @@ def main() -> NoReturn:
     output = os.fdopen(os.dup(1), "wb", buffering=1 << 16)
     os.dup2(2, 1)
     worker = Worker(output)
-    requests: queue.SimpleQueue[tuple[dict[str, Any], bytearray]] = queue.SimpleQueue()
+    requests: queue.SimpleQueue[tuple[dict[str, Any], memoryview]] = queue.SimpleQueue()
 
     def listen() -> None:
         """Take requests while the network runs; the editor's end or death is noticed at once and ends all."""

@@ -8,6 +8,7 @@ installed this plug-in (``engine.json`` beside this file names it); the language
 """
 
 import collections
+import itertools
 import json
 import os
 import queue
@@ -32,6 +33,8 @@ GIMPS_OWN = ("PYTHON", "GI_TYPELIB", "LD_LIBRARY", "GTK_", "GDK_PIXBUF", "BABL_"
 OPTIONS = ("sensitivity", "polarity", "min-size", "max-size", "grow", "feather")
 REPAIRS_MASK, REPAIRS_ALPHA, RESTORED, IN_PLACE = "repairs", "repairs-alpha", "restored", "in-place"
 SELECTION, CHANNEL = "selection", "channel"
+STRIP = 1 << 23  # bytes that move between GIMP and the worker in one go; their memory is used again
+TILE = 128  # rows of a tile of GIMP's, which would otherwise be written twice
 FULLY = 100.0  # a layer's opacity, in per cent
 
 
@@ -59,6 +62,7 @@ class Engine:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
+                pipesize=1 << 20,  # the most that Linux lets everybody have; elsewhere without effect
                 env=env,
                 cwd=Path(__file__).parent,
                 **windows,
@@ -99,10 +103,13 @@ class Engine:
         self.process.kill()
         self.process.wait()
 
-    def send(self, kind, *parts, **fields):
-        """Queue a request and return its id."""
+    def send(self, kind, size=0, parts=(), **fields):
+        """Queue a request and return its id; its payload of ``size`` bytes is on its way as parts come."""
         self.last_id += 1
-        self.outgoing.put(({"type": kind, "id": self.last_id, **fields}, parts))
+        text = json.dumps({"type": kind, "id": self.last_id, **fields}).encode()
+        self.outgoing.put(HEAD.pack(b"DSRF", len(text), size) + text)
+        for part in parts:
+            self.outgoing.put(part)
         return self.last_id
 
     def wait(self, request, on_progress=None):
@@ -149,13 +156,9 @@ class Engine:
     def _write(self):
         try:
             while True:
-                header, parts = self.outgoing.get()
-                text = json.dumps(header).encode()
-                head = HEAD.pack(b"DSRF", len(text), sum(len(part) for part in parts))
-                for data in (head + text, *parts):
-                    view = memoryview(data)
-                    while view:
-                        view = view[self.process.stdin.write(view) :]
+                view = memoryview(self.outgoing.get())
+                while view:
+                    view = view[self.process.stdin.write(view) :]
         except OSError:
             pass  # the reader tells of the end
 
@@ -214,30 +217,25 @@ class Target:
         bottom = min(y + height + margin, self.drawable.get_height())
         self.seen = left, top, right - left, bottom - top
 
-    def pixels(self):
-        """Return the samples of what the network sees, in the drawable's own format."""
-        return self.drawable.get_buffer().get(_rect(self.seen), 1.0, self.format, Gegl.AbyssPolicy.NONE)
-
-    def clip(self):
-        """Return how far each pixel is selected, one byte each, or nothing where there is no selection."""
-        if Gimp.Selection.is_empty(self.image):
-            return b""
+    def selection(self):
+        """Yield how far each pixel the network sees is selected, one byte each."""
         selection = self.image.get_selection()
         x, y, width, height = self.seen
-        place = _rect((x + self.offset[0], y + self.offset[1], width, height))
+        place = x + self.offset[0], y + self.offset[1], width, height
         coding = "Y' u8" if "'" in Babl.get_name(selection.get_format()) else "Y u8"
-        return selection.get_buffer().get(place, 1.0, coding, Gegl.AbyssPolicy.NONE)
+        return read(selection, place, coding)
 
     def predict(self, engine, config):
         """Send the picture and let the network run; return the request's id."""
         model = config.get_property("model")
         if tuple(self.region[2:]) != (self.drawable.get_width(), self.drawable.get_height()):
             self.look_around(engine.wait(engine.send("margin", model=model))[0]["margin"])
-        clip = self.clip()
+        clip = not Gimp.Selection.is_empty(self.image)
+        samples = read(self.drawable, self.seen, self.format)
         return engine.send(
             "predict",
-            self.pixels(),
-            clip,
+            size=self.seen[2] * self.seen[3] * (self.drawable.get_bpp() + clip),
+            parts=itertools.chain(samples, self.selection() if clip else ()),
             model=model,
             provider=config.get_property("provider"),
             width=self.seen[2],
@@ -245,7 +243,7 @@ class Target:
             channels=self.channels,
             dtype=self.dtype,
             linear=self.linear,
-            clip=bool(clip),
+            clip=clip,
         )
 
     def compose(self, engine, config):
@@ -256,8 +254,7 @@ class Target:
         header, payload = engine.wait(
             engine.send("compose", options=options(config), region=inner, add_alpha=alpha)
         )
-        cut = header["pixels"]
-        return header, bytes(memoryview(payload)[:cut]), bytes(memoryview(payload)[cut:])
+        return header, *_halves(header, payload)
 
 
 def options(config):
@@ -265,8 +262,38 @@ def options(config):
     return {name.replace("-", "_"): config.get_property(name) for name in OPTIONS}
 
 
+def _halves(header, payload):
+    """Return the two parts of a payload, not copied."""
+    view = memoryview(payload)
+    return view[: header["pixels"]], view[header["pixels"] :]
+
+
 def _rect(place):
     return Gegl.Rectangle.new(*place)
+
+
+def _strips(place, pixel_size):
+    """Cut a rectangle into strips of about `STRIP` bytes, whole rows and, but for the last, whole tiles."""
+    x, y, width, height = place
+    rows = max(STRIP // (width * pixel_size) // TILE, 1) * TILE
+    return [(x, y + top, width, min(rows, height - top)) for top in range(0, height, rows)]
+
+
+def read(drawable, place, coding):
+    """Yield the samples of a rectangle, strip by strip."""
+    buffer = drawable.get_buffer()
+    for strip in _strips(place, drawable.get_bpp()):
+        yield buffer.get(_rect(strip), 1.0, coding, Gegl.AbyssPolicy.NONE)
+
+
+def write(buffer, place, coding, samples):
+    """Put samples into a rectangle, strip by strip."""
+    pixel_size = len(samples) // (place[2] * place[3])
+    for strip in _strips(place, pixel_size):
+        size = strip[2] * strip[3] * pixel_size
+        buffer.set(_rect(strip), coding, bytes(samples[:size]))
+        samples = samples[size:]
+    buffer.flush()
 
 
 def check(target, output):
@@ -330,8 +357,7 @@ def write_in_place(target, pixels):
     everything = _rect((0, 0, drawable.get_width(), drawable.get_height()))
     if tuple(target.region) != (0, 0, everything.width, everything.height):
         drawable.get_buffer().copy(everything, Gegl.AbyssPolicy.NONE, shadow, everything)
-    shadow.set(_rect(target.region), target.format, pixels)
-    shadow.flush()
+    write(shadow, target.region, target.format, pixels)
     drawable.merge_shadow(True)
     if saved:
         image.select_item(Gimp.ChannelOps.REPLACE, saved)
@@ -353,9 +379,7 @@ def add_layer(target, output, pixels, mask):
         )
         layer.set_offsets(target.offset[0] + x, target.offset[1] + y)
         place = (0, 0, width, height)
-    buffer = layer.get_buffer()
-    buffer.set(_rect(place), Babl.get_name(layer.get_format()), pixels)
-    buffer.flush()
+    write(layer.get_buffer(), place, Babl.get_name(layer.get_format()), pixels)
     layer.update(*place)
     image.insert_layer(layer, source.get_parent(), image.get_item_position(source))
     if output != RESTORED:
@@ -391,9 +415,7 @@ def add_mask(layer, shown, hidden, offset):
     """Give a layer a mask of what is shown, where the source layer's own mask does not hide it."""
     mask = layer.create_mask(Gimp.AddMaskType.WHITE)
     if shown:
-        buffer = mask.get_buffer()
-        buffer.set(_rect((0, 0, layer.get_width(), layer.get_height())), "Y u8", shown)
-        buffer.flush()
+        write(mask.get_buffer(), (0, 0, layer.get_width(), layer.get_height()), "Y u8", shown)
     if hidden:
         mask.combine_masks(hidden, Gimp.ChannelOps.INTERSECT, *offset)
     layer.add_mask(mask)
@@ -403,9 +425,7 @@ def add_channel(target, pixels):
     """Insert a restored copy of a channel above it."""
     channel = target.drawable.copy()
     channel.set_name(f"{target.name} (restored)")
-    buffer = channel.get_buffer()
-    buffer.set(_rect(target.region), target.format, pixels)
-    buffer.flush()
+    write(channel.get_buffer(), target.region, target.format, pixels)
     target.image.insert_channel(
         channel, target.drawable.get_parent(), target.image.get_item_position(target.drawable)
     )
@@ -424,8 +444,7 @@ def mark(image, output, results):
         buffer = channel.get_buffer()
         nothing = bytes(image.get_width() * image.get_height())
         buffer.set(_rect((0, 0, image.get_width(), image.get_height())), "Y u8", nothing)
-        buffer.set(_rect((x + target.offset[0], y + target.offset[1], width, height)), "Y u8", mask)
-        buffer.flush()
+        write(buffer, (x + target.offset[0], y + target.offset[1], width, height), "Y u8", mask)
         if union:
             union.combine_masks(channel, Gimp.ChannelOps.ADD, 0, 0)
         else:
@@ -696,9 +715,10 @@ class Dialog:
         width, height = header["width"], header["height"]
         everything = _rect((0, 0, width, height))
         samples = Gegl.Buffer.new(self.target.format, 0, 0, width, height)
-        samples.set(everything, self.target.format, bytes(payload[: header["pixels"]]))
-        marks = bytes(payload[header["pixels"] :]) if self.show == "defects" else None
-        self._paint(samples.get(everything, 1.0, "R'G'B'A u8", Gegl.AbyssPolicy.NONE), width, height, marks)
+        pixels, marks = _halves(header, payload)
+        samples.set(everything, self.target.format, bytes(pixels))
+        shown = bytes(marks) if self.show == "defects" else None
+        self._paint(samples.get(everything, 1.0, "R'G'B'A u8", Gegl.AbyssPolicy.NONE), width, height, shown)
         share = header["changed"] / (self.target.region[2] * self.target.region[3])
         count = f"{header['defects']:,} defects" if header["defects"] != 1 else "1 defect"
         self._say(
