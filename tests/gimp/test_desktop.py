@@ -76,7 +76,9 @@ def test_worked_by_hand(version: str, desktops: dict[str, Future[Job]], toy_mode
     assert report["layers"] == ["scan (repairs)", "scan"]
     assert report["undone"] == ["scan"]  # one step
     assert report["repeated"] is True
-    assert report["cancelled"] == report["before_cancel"] == report["layers"]
+    assert [name for name, _ in report["before_cancel"]] == ["scan (repairs)", "scan (repairs)", "scan"]
+    assert report["cancelled_in_dialog"] == report["before_cancel"]
+    assert report["cancelled_in_progress_bar"] == report["before_cancel"]
 
     # The slider was moved two pages, to 0.7, and the settings were remembered.
     wanted = restore(landscape(), Options(sensitivity=0.7), model=toy_model, provider="cpu").mask

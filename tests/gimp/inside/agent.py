@@ -1,5 +1,6 @@
 """Runs in the Python of a GIMP with a screen: opens the picture, then answers questions put into files."""
 
+import hashlib
 import json
 import os
 import time
@@ -7,9 +8,10 @@ import traceback
 
 import gi
 
+gi.require_version("Babl", "0.1")
 gi.require_version("Gegl", "0.4")
 gi.require_version("Gimp", "3.0")
-from gi.repository import Gegl, Gimp, Gio
+from gi.repository import Babl, Gegl, Gimp, Gio
 
 image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path("/job/in/scan.png"))
 scan = image.get_layers()[0]
@@ -29,6 +31,18 @@ def keep(name):
     with open(f"/job/out/{name}.raw", "wb") as file:
         file.write(data)
     return len(data)
+
+
+def state():
+    """Return what a filter could have changed: each layer's name, and digests of its samples and its mask."""
+    digests = []
+    for layer in image.get_layers():
+        for drawable in filter(None, (layer, layer.get_mask())):
+            rectangle = Gegl.Rectangle.new(0, 0, drawable.get_width(), drawable.get_height())
+            coding = Babl.get_name(drawable.get_format())
+            data = bytes(drawable.get_buffer().get(rectangle, 1.0, coding, Gegl.AbyssPolicy.NONE))
+            digests.append([layer.get_name(), hashlib.sha256(data).hexdigest()])
+    return digests
 
 
 def repeat():

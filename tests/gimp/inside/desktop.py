@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -65,6 +66,21 @@ def processes(name):
     return found
 
 
+def click(on, x, y, button=1):
+    """Click a place in a window, counted from its left and its upper edge or, negative, from the others."""
+    place = dict(line.split("=") for line in tool("getwindowgeometry", "--shell", on) if "=" in line)
+    x += int(place["WIDTH"]) if x < 0 else 0
+    y += int(place["HEIGHT"]) if y < 0 else 0
+    tool("mousemove", "--window", on, x, y, "click", button)
+
+
+def stop_the_worker():
+    """Stop the worker as soon as it is there: what it is at does not end, however quick the machine is."""
+    worker = int(until(lambda: processes(b"dsr_core.worker"), "the worker")[0])
+    os.kill(worker, signal.SIGSTOP)
+    return worker
+
+
 def open_dialog():
     main = until(lambda: window("^\\*?\\[(Untitled|scan).*GIMP$"), "GIMP's window")
     tool("windowactivate", "--sync", main)
@@ -84,8 +100,7 @@ def work():
     report["workers"] = len(processes(b"dsr_core.worker"))
     press("alt+e", "Page_Up", "Page_Up")  # the slider of the sensitivity, to 0.7
     shot("dialog", dialog)
-    place = dict(line.split("=") for line in tool("getwindowgeometry", "--shell", dialog) if "=" in line)
-    tool("mousemove", int(place["X"]) + 300, int(place["Y"]) + 250, "click", 4)
+    click(dialog, 300, 250, button=4)  # the wheel
     time.sleep(0.5)
     tool("mousedown", 1, "mousemove_relative", 90, 60, "mousemove_relative", 60, 30, "mouseup", 1)
     shot("dialog-zoomed", dialog)
@@ -104,12 +119,26 @@ def work():
     report["repeated"] = ask("repeat()")
     ask("keep('mask-repeated')")
 
-    report["before_cancel"] = ask("names()")
-    open_dialog()
-    press("Escape")
+    report["before_cancel"] = ask("state()")
+    _, dialog = open_dialog()
+    stop_the_worker()
+    press("alt+e", "Page_Up")  # asks for a preview that does not come
+    click(dialog, -162, -41)  # Cancel
     until(lambda: not window("^Remove dust & scratches$"), "the dialog's end")
     until(lambda: not processes(b"dsr_core.worker"), "the worker's end")
-    report["cancelled"] = ask("names()")
+    report["cancelled_in_dialog"] = ask("state()")
+
+    ask("image.set_selected_layers([scan])")
+    tool("windowactivate", "--sync", main)
+    tool("key", "--clearmodifiers", "ctrl+f")  # the filter once more, without its dialog
+    worker = stop_the_worker()
+    time.sleep(3)  # the progress bar appears
+    canvas = ask("image.get_width()") * 2 // 3  # GIMP shows a picture too large for the screen at two thirds
+    click(main, 187 + canvas, -19)  # Cancel, below the canvas's right end
+    until(lambda: not processes(b"dust_scratch_removal.py"), "the plug-in's end")
+    os.kill(worker, signal.SIGCONT)
+    until(lambda: not processes(b"dsr_core.worker"), "the worker's end")
+    report["cancelled_in_progress_bar"] = ask("state()")
 
 
 screen = f":{sys.argv[1]}"
