@@ -1,0 +1,123 @@
+"""Quantise a model: ``python -m training.quantize MODEL --tiles DIR --output FILE``.
+
+The body's convolutions and residual sums become 8-bit (QDQ; weights per channel, activations uint8). The
+first convolution, the last one and everything behind it stay float32: what they compute reaches the picture
+itself. The tiles come from ``training.pairs``, made of training photographs.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+from dsr_core.atomic import check_free, write_all
+from dsr_core.errors import DsrError
+from dsr_core.models import ModelInfo, find_model
+from training.evaluate import load_pairs
+
+
+class Tiles(CalibrationDataReader):
+    """Feeds the damaged images of a folder of pairs, each ``(1, 3, H, W)`` float32 in [0, 1].
+
+    Parameters
+    ----------
+    folder
+        What ``training.pairs`` wrote.
+    multiple_of
+        The images are cropped to multiples of this.
+    """
+
+    def __init__(self, folder: Path, multiple_of: int) -> None:
+        self.pairs = load_pairs(folder)
+        self.multiple_of = multiple_of
+
+    def get_next(self) -> dict[str, NDArray[np.float32]] | None:
+        """Return the next image, or None at the end."""
+        pair = next(self.pairs, None)
+        if pair is None:
+            return None
+        height, width = (side // self.multiple_of * self.multiple_of for side in pair.damaged.shape[:2])
+        image = pair.damaged[:height, :width].transpose(2, 0, 1)[None]
+        return {"image": np.ascontiguousarray(image, np.float32) / 255}
+
+
+def quantize(model: ModelInfo, tiles: Path, output: Path, *, overwrite: bool = False) -> ModelInfo:
+    """Write the quantised model with the metadata of its source.
+
+    Raises
+    ------
+    DsrError
+        The output exists, or there are no tiles.
+    """
+    check_free([output], overwrite=overwrite)
+    graph = _in_single(onnx.load(model.path))
+    names = [node.name for node in graph.graph.node]
+    convolutions = [node.name for node in graph.graph.node if node.op_type == "Conv"]
+    first, last = names.index(convolutions[0]), names.index(convolutions[-1])
+
+    def write(path: Path) -> None:
+        with TemporaryDirectory() as folder:
+            source = Path(folder) / "source.onnx"
+            onnx.save(graph, source)
+            quantize_static(
+                source,
+                path,
+                Tiles(tiles, model.multiple_of),
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=["Conv", "Relu", "Add"],
+                per_channel=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                nodes_to_exclude=names[: first + 1] + names[last:],
+            )
+        written = onnx.load(path)
+        onnx.helper.set_model_props(written, model.metadata)
+        onnx.save(written, path)
+
+    write_all({output: write}, overwrite=overwrite)
+    return find_model(output)
+
+
+def _in_single(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Store the kernels as float32, without the casts that unpack them, and name every node."""
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    nodes = []
+    for node in model.graph.node:
+        if node.op_type == "Cast" and node.input[0] in tensors:
+            tensor = tensors[node.input[0]]
+            values = numpy_helper.to_array(tensor).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(values, node.output[0]))
+        else:
+            node.name = node.name or node.output[0]
+            nodes.append(node)
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    return model
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m training.quantize", description="Quantise a model.")
+    parser.add_argument("model", help="1, 2, 3 or the path of an ONNX file")
+    parser.add_argument("--tiles", type=Path, required=True, help="folder that training.pairs wrote")
+    parser.add_argument("--output", type=Path, required=True, help="the new .onnx file")
+    parser.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
+    args = parser.parse_args(argv)
+    try:
+        quantize(find_model(args.model), args.tiles, args.output, overwrite=args.overwrite)
+    except DsrError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(f"{args.output}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
