@@ -31,6 +31,8 @@ class Stage:
         Train the decoder only.
     perceptual
         Weight of the perceptual loss; at 0, VGG is not even loaded.
+    conditions
+        Changes to the configuration's ``conditions``, in this stage only.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Stage:
     learning_rate: float = 1e-3
     freeze_encoder: bool = False
     perceptual: float = 0.0
+    conditions: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

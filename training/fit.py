@@ -37,7 +37,7 @@ class Throughput(Callback):
         self.started = 0.0
 
     def on_train_batch_start(
-        self, trainer: pl.Trainer, module: pl.LightningModule, batch: int, index: int
+        self, trainer: pl.Trainer, module: pl.LightningModule, batch: tuple[int, Any], index: int
     ) -> None:
         """Start the clock at the first step, which pays for warming up, so leave that one out."""
         del trainer, module, batch
@@ -45,12 +45,17 @@ class Throughput(Callback):
             self.started, self.pixels = perf_counter(), 0
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, module: pl.LightningModule, outputs: Any, batch: int, index: int
+        self,
+        trainer: pl.Trainer,
+        module: pl.LightningModule,
+        outputs: Any,
+        batch: tuple[int, Any],
+        index: int,
     ) -> None:
         """Count the step's pixels, on all devices."""
         del outputs
         assert isinstance(module, Restorer)  # noqa: S101 - tells the type checker
-        stage, _ = module.config.stage_at(int(batch))
+        stage, _ = module.config.stage_at(batch[0])
         self.pixels += stage.batch * stage.crop**2 * trainer.world_size
         if index and index % self.every == 0:
             rate = self.pixels / 1e6 / (perf_counter() - self.started)

@@ -1,6 +1,8 @@
 """The training step: what the network is shown, what it is told, and what is watched meanwhile."""
 
 import math
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,14 +69,15 @@ def degrade(photos: Tensor, rng: torch.Generator) -> Tensor:
     return F.interpolate(small, size=photos.shape[-2:], mode="bilinear", align_corners=False)
 
 
-class Steps(torch.utils.data.IterableDataset[int]):
-    """Feed only step numbers: the batches are made from them on the training device."""
+class Batches(torch.utils.data.IterableDataset[tuple[int, Any]]):
+    """Make the batches of steps: pairs of the step's number and what ``make`` returns for it."""
 
-    def __init__(self, first: int, last: int) -> None:
-        self.range = range(first, last)
+    def __init__(self, make: Callable[[int], Any], steps: range) -> None:
+        self.make = make
+        self.steps = steps
 
     def __iter__(self) -> Any:
-        return iter(self.range)
+        return ((step, self.make(step)) for step in self.steps)
 
 
 class Restorer(pl.LightningModule):
@@ -125,29 +128,35 @@ class Restorer(pl.LightningModule):
         return torch.Generator(self.device).manual_seed(seed)
 
     def train_dataloader(self) -> Any:
-        """Return the numbers of the steps still to do."""
-        return torch.utils.data.DataLoader(Steps(self.global_step, self.config.steps), batch_size=None)
+        """Return the batches of the steps still to do: made on the GPU itself, or on a CPU core beside."""
+        beside = self.device.type == "cpu" and (os.cpu_count() or 1) > 1
+        steps = range(self.global_step, self.config.steps)
+        return torch.utils.data.DataLoader(Batches(self.batch, steps), batch_size=None, num_workers=int(beside))
 
     def val_dataloader(self) -> Any:
         """Return one entry: the validation batch is fixed and already on the device."""
-        return torch.utils.data.DataLoader(Steps(0, 1), batch_size=None)
+        return torch.utils.data.DataLoader(Batches(lambda _: self.validation, range(1)), batch_size=None)
 
-    def training_step(self, step: int, _: int) -> Tensor:
-        """Make a batch, run the network, return the loss."""
-        stage, _progress = self.config.stage_at(step)
-        self.net.freeze_encoder(stage.freeze_encoder)
+    def batch(self, step: int) -> Triplet | tuple[Tensor, Tensor]:
+        """Make the batch of a step: damaged photographs, or degraded and clean ones in the prior stage."""
+        stage, _ = self.config.stage_at(step)
         rng = self._rng(step)
         photos = self.photos.crops(stage.batch, stage.crop, self.simulator.conditions.photo_scale, rng)
         if stage.task == "prior":
-            image = degrade(photos, rng).contiguous(memory_format=torch.channels_last)
-            residual, logit = self.net(image)
+            return degrade(photos, rng), photos
+        return self.simulator.with_conditions(**stage.conditions)(photos, rng)
+
+    def training_step(self, numbered: tuple[int, Any], _: int) -> Tensor:
+        """Run the network on a batch, return the loss."""
+        step, truth = numbered
+        stage, _progress = self.config.stage_at(step)
+        self.net.freeze_encoder(stage.freeze_encoder)
+        image = truth[0].contiguous(memory_format=torch.channels_last)
+        residual, logit = (out.float() for out in self.net(image))
+        if stage.task == "prior":
             # the damage logit has nothing to learn here; a zero weight keeps its gradient defined for DDP
-            terms = {"prior": (image + residual.float() - photos).abs().mean() + 0 * logit.float().mean()}
+            terms = {"prior": (image + residual - truth[1]).abs().mean() + 0 * logit.mean()}
         else:
-            with torch.autocast(self.device.type, enabled=False):  # bfloat16 would band the pictures
-                truth = self.simulator(photos, rng)
-            image = truth.damaged.contiguous(memory_format=torch.channels_last)
-            residual, logit = (out.float() for out in self.net(image))
             terms = repair_terms(image, residual, logit, truth)
             if stage.perceptual and self.perceptual is not None:
                 terms["perceptual"] = stage.perceptual * self._perceptual(image, residual, logit, truth)
@@ -172,9 +181,9 @@ class Restorer(pl.LightningModule):
         super().optimizer_step(*args, **kwargs)
         self.ema.update_parameters(self.net)
 
-    def validation_step(self, _: int, __: int) -> None:
+    def validation_step(self, numbered: tuple[int, Triplet], _: int) -> None:
         """Measure the averaged weights on the fixed batch: PSNR inside the damage, F1, false alarms."""
-        truth = self.validation
+        _step, truth = numbered
         image = truth.damaged.contiguous(memory_format=torch.channels_last)
         outputs = [self.ema(part) for part in image.split(4)]
         residual, logit = (torch.cat(parts).float() for parts in zip(*outputs, strict=True))
