@@ -131,7 +131,9 @@ class Restorer(pl.LightningModule):
         """Return the batches of the steps still to do: made on the GPU itself, or on a CPU core beside."""
         beside = self.device.type == "cpu" and (os.cpu_count() or 1) > 1
         steps = range(self.global_step, self.config.steps)
-        return torch.utils.data.DataLoader(Batches(self.batch, steps), batch_size=None, num_workers=int(beside))
+        return torch.utils.data.DataLoader(
+            Batches(self.batch, steps), batch_size=None, num_workers=int(beside)
+        )
 
     def val_dataloader(self) -> Any:
         """Return one entry: the validation batch is fixed and already on the device."""
