@@ -125,7 +125,11 @@ def blend(before: Image, after: Image, alpha: NDArray[np.float32]) -> Image:
 def luminance(samples: Image) -> NDArray[np.float32]:
     """Return the brightness ``(N,)`` of samples ``(N, 1|3)``, 1 being white."""
     values = samples.astype(np.float32) / np.float32(full_scale(samples.dtype))
-    return np.asarray(values[:, 0] if samples.shape[1] == 1 else values @ _LUMINANCE, np.float32)
+    if samples.shape[1] == 1:
+        return values[:, 0]
+    # Written out, because a matrix product waits for threads of its own and rounds as their number has it.
+    red, green, blue = values.T
+    return np.asarray(red * _LUMINANCE[0] + green * _LUMINANCE[1] + blue * _LUMINANCE[2], np.float32)
 
 
 def painted(image: Image, mask: NDArray[np.bool_]) -> NDArray[np.uint8]:

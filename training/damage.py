@@ -18,7 +18,7 @@ from torch import Tensor
 
 from training.atlas import Atlas, view
 from training.film import LUMA, blur, grain, jpeg, sharpen, smooth_noise
-from training.plates import DETAILS, NIGHT_DETAILS, damage_plates, detail_plates
+from training.plates import DETAILS, NIGHT_DETAILS, damage_plates, defect_spots, detail_plates
 
 
 class Triplet(NamedTuple):
@@ -52,6 +52,9 @@ class Conditions:
         Size of the photograph against its file (log-uniform).
     amount
         Share of a plate's defects that are kept.
+    aimed
+        Probability that a frame is cut around a defect, which then is kept: a small crop cut anywhere holds
+        little dust and hardly ever a large speck.
     clean
         Probability of a frame with no damage at all.
     dark
@@ -73,6 +76,7 @@ class Conditions:
     scale: tuple[float, float] = (0.2, 1.5)
     photo_scale: tuple[float, float] = (0.3, 1.5)
     amount: tuple[float, float] = (0.1, 1.0)
+    aimed: float = 0.0
     clean: float = 0.1
     dark: tuple[float, float, float] = (0.38, 0.38, 0.24)
     coloured: tuple[float, float] = (0.2, 0.15)
@@ -100,6 +104,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 """Kinds of scans, as changes to :class:`Conditions`, for validation and for people to look at."""
 
+SPOTS = 4096  # places on defects drawn once for each plate
 VISIBLE = 0.03  # an alteration below this (8 of 255) is nobody's defect
 
 
@@ -114,12 +119,21 @@ class FilmDamage:
         Plates of detail that must survive, one channel, whole sets in the order of ``DETAILS`` there.
     conditions
         What is drawn how often.
+    spots
+        ``(plates, K, 3)`` of ``training.plates.defect_spots``; needed where ``conditions.aimed``.
     """
 
-    def __init__(self, plates: Atlas, details: Atlas, conditions: Conditions | None = None) -> None:
+    def __init__(
+        self,
+        plates: Atlas,
+        details: Atlas,
+        conditions: Conditions | None = None,
+        spots: Tensor | None = None,
+    ) -> None:
         self.plates = plates
         self.details = details
         self.conditions = conditions or Conditions()
+        self.spots = spots
 
     @classmethod
     def build(
@@ -148,14 +162,16 @@ class FilmDamage:
             What is drawn how often.
         """
         rng = np.random.default_rng(seed)
-        plates = Atlas(damage_plates(damage_data, rng, frames=frames), levels=3, nearest_channels=(1,))
+        drawn = damage_plates(damage_data, rng, frames=frames)
+        plates = Atlas(drawn, levels=3, nearest_channels=(1,))
         details = Atlas([plate for _ in range(3) for plate in detail_plates(rng)], levels=3)
-        return cls(plates.to(device), details.to(device), conditions)
+        spots = torch.from_numpy(np.stack([defect_spots(plate, rng, SPOTS) for plate in drawn]))
+        return cls(plates.to(device), details.to(device), conditions, spots.to(device))
 
     def with_conditions(self, **changes: object) -> "FilmDamage":
         """Return a simulator with the same plates under other conditions."""
         conditions = replace(self.conditions, **changes)  # type: ignore[arg-type]
-        return FilmDamage(self.plates, self.details, conditions)
+        return FilmDamage(self.plates, self.details, conditions, self.spots)
 
     @torch.no_grad()
     def __call__(self, photos: Tensor, rng: torch.Generator) -> Triplet:
@@ -252,6 +268,13 @@ class FilmDamage:
         scale = draw.log_uniform(*c.scale)
         level = (scale < 0.7).long() + (scale < 0.35).long()
         centre = torch.stack([draw.uniform(), draw.uniform()], -1) * self.plates.sizes[index, 0]
+        kept = draw.table() < draw.uniform(*c.amount)[:, None]
+        if c.aimed and self.spots is not None:
+            spot = self.spots[index, draw.integers(self.spots.shape[1])]
+            beside = (draw.uniform2(-0.45, 0.45) * centre.new_tensor([h, w])) / scale[:, None]
+            aimed = draw.chance(c.aimed)[:, None]
+            centre = torch.where(aimed, spot[:, :2] + beside, centre)
+            kept |= aimed & F.one_hot(spot[:, 2], 256).bool()
         y, x = view(h, w, centre, scale, draw.uniform(0, 2 * math.pi), draw.sign())
         wander = smooth_noise(n, 2, h, w, 9, draw.rng) * draw.uniform(0, 1.5)[:, None, None, None]
         y, x = y + wander[:, 0], x + wander[:, 1]
@@ -268,7 +291,7 @@ class FilmDamage:
         cloud = smooth_noise(n, 1, h, w, 5, draw.rng) * draw.uniform(0, 0.35)[:, None, None, None]
         coverage = (coverage * (1 - cloud.clamp(min=0))).clamp(0, 1)
 
-        strength, colour, absolute = self._properties(mono, draw)
+        strength, colour, absolute = self._properties(kept, mono, draw)
         rows = torch.arange(n, device=clean.device)[:, None, None]
         table = torch.cat([strength, colour, absolute], -1)[rows, number].movedim(-1, 1)
         strength, colour, absolute = table[:, :3], table[:, 3:6], table[:, 6:]
@@ -276,10 +299,9 @@ class FilmDamage:
         replaced = torch.lerp(torch.full_like(clean, 0.5), clean, absolute)
         return clean + coverage * strength * (colour - replaced)
 
-    def _properties(self, mono: Tensor, draw: "_Draw") -> tuple[Tensor, Tensor, Tensor]:
+    def _properties(self, kept: Tensor, mono: Tensor, draw: "_Draw") -> tuple[Tensor, Tensor, Tensor]:
         """Draw strength and colour, ``(N, 256, 3)``, and the absolute/relative switch ``(N, 256, 1)``."""
         c = self.conditions
-        kept = draw.table() < draw.uniform(*c.amount)[:, None]
         opacity = (draw.uniform(0.4, 1.05)[:, None] + 0.5 * (draw.table() - 0.4)).clamp(0.2, 1)
         strength = (kept * opacity)[..., None].expand(-1, -1, 3)
 
@@ -297,7 +319,7 @@ class FilmDamage:
         hue = tint - tint.amin(-1, keepdim=True)
         hue = hue / hue.amax(-1, keepdim=True).clamp(min=1e-3)
         colour = torch.lerp(tone[..., None].expand_as(hue), hue, amount[..., None] * 0.9)
-        lone = torch.nn.functional.one_hot(
+        lone = F.one_hot(
             torch.randint(3, (draw.n, 256), generator=draw.rng, device=mono.device), 3
         ).float()
         lone = torch.where((draw.table() < 0.25)[..., None], 1 - lone, lone)

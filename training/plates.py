@@ -34,6 +34,21 @@ def number_defects(coverage: Plate, rng: Rng) -> Plate:
     return np.stack([coverage, shuffled[nearest]], axis=-1)
 
 
+def defect_spots(plate: Plate, rng: Rng, count: int) -> NDArray[np.int64]:
+    """Draw ``(count, 3)`` places on defects: row, column and the defect's number.
+
+    A defect's chance grows with the square root of its area: counted each for one, small dust would be all
+    there is; counted in pixels, large stains would.
+    """
+    coverage = plate[..., 0]
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((coverage > 64).astype(np.uint8), connectivity=8)
+    y, x = np.nonzero(labels)
+    weight = stats[labels[y, x], cv2.CC_STAT_AREA] ** -0.5
+    chosen = rng.choice(len(y), count, p=weight / weight.sum())
+    y, x = y[chosen], x[chosen]
+    return np.stack([y, x, plate[y, x, 1]], axis=-1).astype(np.int64)
+
+
 def outline_plate(path: Path, rng: Rng) -> Plate:
     """Fill the hand-drawn outlines of one real frame (``frames/*.json``: ``label`` and ``points``)."""
     outlines = json.loads(path.read_text())
