@@ -14,6 +14,7 @@ from dsr_core.pixels import Image, luminance, pick
 SURE = 204  # 0.8 of 255: a component that nowhere reaches this was found weakly
 _MAJORITY = 0.9
 _BAND = 256  # rows
+_DILATED = 10  # pixels up to which drawing a disc around each damaged one costs less than all distances
 
 
 def find_defects(
@@ -99,12 +100,22 @@ def _grown(mask: NDArray[np.bool_], grow: int) -> NDArray[np.bool_]:
     """Return the mask with every pixel that lies within ``grow`` and a half pixels of it."""
     if grow == 0:
         return mask
-    if grow == 1:  # these are the 3 x 3 pixels
-        return cv2.dilate(mask.view(np.uint8), np.ones((3, 3), np.uint8)).view(np.bool_)
-    undamaged, result = ~mask, np.empty_like(mask)
+    result = np.empty_like(mask)
+    if grow > _DILATED:
+        undamaged = ~mask
 
-    def widen(rows: slice) -> None:
-        np.less_equal(distance_within(undamaged, rows, grow + 0.5), grow + 0.5, out=result[rows])
+        def widen(rows: slice) -> None:
+            np.less_equal(distance_within(undamaged, rows, grow + 0.5), grow + 0.5, out=result[rows])
+
+    else:
+        point = np.ones((2 * grow + 1, 2 * grow + 1), np.bool_)
+        point[grow, grow] = False
+        disc = distance_within(point, slice(0, len(point)), grow + 0.5) <= grow + 0.5
+
+        def widen(rows: slice) -> None:
+            top = max(rows.start - grow, 0)
+            wide = cv2.dilate(mask[top : rows.stop + grow].view(np.uint8), disc.view(np.uint8))
+            result[rows] = wide[rows.start - top : rows.stop - top]
 
     in_bands(widen, len(mask), grow)
     return result

@@ -39,7 +39,8 @@ class Face(nn.Module):
 
     The norms become part of their convolutions. The first convolution takes the pixel-unshuffle in, as a
     strided convolution with the same weights: the same result without the reshaping that an unshuffle becomes
-    in ONNX.
+    in ONNX. An identity behind each pixel-shuffle of the decoder lets onnxruntime keep its blocked layout for
+    the sum and the blocks that follow.
 
     Parameters
     ----------
@@ -57,6 +58,8 @@ class Face(nn.Module):
             assert isinstance(first, NormedConv)  # noqa: S101 - tells the type checker
             first.conv = _strided(first.conv, model.config.unshuffle)
             encoder.unshuffle = nn.Identity()
+        for up, fine in zip(self.model.ups, self.model.config.widths[-2::-1], strict=True):
+            up.shuffle = nn.Sequential(up.shuffle, _identity(fine))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(N, 3, H, W)`` to the repaired image ``(N, 3, H, W)`` and probability ``(N, 1, H, W)``."""
@@ -160,6 +163,18 @@ def _strided(conv: nn.Module, factor: int) -> nn.Conv2d:
         merged.weight.copy_(weight.permute(0, 1, 4, 2, 5, 3).reshape_as(merged.weight))
         merged.bias = conv.bias
     return merged
+
+
+def _identity(channels: int) -> nn.Conv2d:
+    """Return a convolution that changes nothing.
+
+    onnxruntime computes convolutions, and what follows them, on channels in blocks of 16 (NCHWc), and adds a sum
+    and a ReLU in the same pass; a pixel-shuffle ends that, and the next convolution starts it again.
+    """
+    identity = nn.Conv2d(channels, channels, 1, groups=channels)
+    nn.init.ones_(identity.weight)
+    nn.init.zeros_(identity.bias)  # type: ignore[arg-type]
+    return identity
 
 
 def _to_onnx(face: nn.Module, multiple_of: int) -> "onnx.ModelProto":

@@ -294,7 +294,8 @@ class UNet(nn.Module):
     def fill(self, image: Tensor, logit: Tensor) -> Tensor:
         """Return the image with what the logit ``(N, 1, H, W)`` takes for damage filled from around it."""
         clean = torch.sigmoid(-F.max_pool2d(logit, 3, stride=1, padding=1))
-        half = push_pull(image, clean**4, self.config.multiple_of.bit_length() - 1)  # half damaged: unknown
+        known = clean.square().square()  # half damaged: unknown
+        half = push_pull(image, known, self.config.multiple_of.bit_length() - 1)
         return F.interpolate(half, scale_factor=2, mode="bilinear", align_corners=False)
 
     def load_encoder(self, weights: str | Path) -> None:
