@@ -132,24 +132,20 @@ def _put(image: Image, repaired: Image, mask: NDArray[np.bool_], rows: slice, fe
     repair rises over ``feather`` pixels from the mask's edge; it depends on the mask alone, so that a mask
     that a person saved gives the same picture again.
     """
-    distance = distance_within(mask, rows, feather + 1)
-
-    def opacity(part: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.minimum(part / np.float32(feather + 1), 1)
-
+    distance, full = distance_within(mask, rows, feather + 1), np.float32(feather + 1)
     inside, before, after = mask[rows], colour(image)[rows], repaired[rows]
     at = np.flatnonzero(inside)
     if len(at) < _SPARSE * inside.size:
-        share = opacity(distance.ravel().take(at))[:, None]
-        mixed = blend(pick(image[rows], at), pick(after, at), share)
+        opacity = np.minimum(distance.ravel().take(at) / full, 1)
+        mixed = blend(pick(image[rows], at), pick(after, at), opacity[:, None])
         flat = colour(image[rows].reshape(1, inside.size, -1))[0]
         for channel in range(after.shape[2]):
             flat[at, channel] = mixed[:, channel]
         return
     for top in range(0, len(inside), _STRIP):
         strip = slice(top, top + _STRIP)
-        share = opacity(distance[strip])
+        opacity = np.minimum(distance[strip] / full, 1)
         for channel in range(after.shape[2]):
             plane = before[strip, :, channel]
-            mixed = blend(plane, after[strip, :, channel], share)
+            mixed = blend(plane, after[strip, :, channel], opacity)
             np.copyto(plane, mixed, where=inside[strip])

@@ -110,6 +110,17 @@ def test_what_is_grown_is_a_disc(grow):
         assert np.array_equal(mask, turned)
 
 
+@pytest.mark.parametrize("grow", [2, 7, 10])
+def test_growing_by_discs_is_growing_by_distances(grow, monkeypatch):
+    prediction = made_up(np.random.default_rng(grow).random((700, 40)) > 0.995)
+    masks = []
+    for dilated in (0, grow):
+        monkeypatch.setattr(detect, "_DILATED", dilated)
+        masks.append(compose(prediction, Options(grow=grow)).mask)
+    assert 0.05 < masks[0].mean() < 0.95
+    assert np.array_equal(*masks)
+
+
 @pytest.mark.parametrize("height", [1, 2, 3, 41, 90])
 def test_there_is_no_seam_where_the_rows_are_halved(height):
     rng = np.random.default_rng(height)

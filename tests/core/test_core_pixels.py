@@ -3,7 +3,7 @@ import pytest
 from dusty import encoded
 
 from dsr_core import DsrError
-from dsr_core.pixels import DTYPES, check, from_network, painted, to_network
+from dsr_core.pixels import DTYPES, check, from_network, luminance, painted, to_network
 
 # What a float32 network can tell apart: exact up to 16 bits, 23 of 32 bits, half of a half's last digit.
 TOLERANCE = {"uint8": 0, "uint16": 0, "uint32": 512, "float16": 5e-4, "float32": 1e-6, "float64": 1e-6}
@@ -73,3 +73,10 @@ def test_painted_shows_the_mask_in_red(dtype, channels):
     assert shown.shape == (6, 6, 3)
     assert (shown[mask] == (255, 0, 0)).all()
     assert np.abs(shown[~mask].astype(int) - 127.5).max() <= 1
+
+
+def test_a_pixels_luminance_does_not_depend_on_its_neighbours():
+    samples = np.random.default_rng(0).integers(0, 65536, (1000, 3), np.uint16)
+    together = luminance(samples)
+    assert (together == [luminance(samples[n : n + 1])[0] for n in range(1000)]).all()
+    assert np.allclose(together, samples / 65535 @ [0.2126, 0.7152, 0.0722], atol=1e-6)  # float32
