@@ -58,13 +58,11 @@ def test_the_mask_closes_the_line_that_sharpening_leaves_around_a_speck():
 
 
 def test_aimed_frames_hold_a_defect(photos):
-    plates = [procedural_plate(600, 0.3, np.random.default_rng(0))]
-    spots = torch.from_numpy(
-        np.stack([defect_spots(plate, np.random.default_rng(1), 64) for plate in plates])
-    )
+    plate = procedural_plate(600, 0.3, np.random.default_rng(0))
+    spots = torch.from_numpy(defect_spots(plate, np.random.default_rng(1), 64))[None]
     for y, x, number in spots[0]:
-        assert plates[0][y, x, 0] > 64
-        assert plates[0][y, x, 1] == number
+        assert plate[y, x, 0] > 64
+        assert plate[y, x, 1] == number
     details = Atlas(detail_plates(np.random.default_rng(2), 256), levels=3)
     atlas = Atlas([plate], levels=3, nearest_channels=(1,))
     aimed = {"amount": (0.0, 0.0), "clean": 0.0, "scratches": 0.0, "scale": (1.0, 1.0)}
