@@ -60,7 +60,7 @@ def _try_tile(model: ModelInfo, provider: str) -> Finding:
     try:
         choose_provider(provider)
         start = time.perf_counter()
-        repaired, damage = load_engine(model, provider)(tile)
+        repaired, damage = load_engine(model, provider, (side, side))(tile)
         seconds = time.perf_counter() - start
     except DsrError as error:
         return Finding(f"{model.name} on {provider}: {error}", good=False)

@@ -225,9 +225,8 @@ def _sweep(
         tiles = [tile for tile in grid if wanted(tile)]
         yield Progress(0, len(tiles), note)
         try:
-            yield from _run_tiles(
-                engine.load_engine(info, load.provider), load, grid, tiles, read, write, linear
-            )
+            network = engine.load_engine(info, load.provider, grid.tile_shape)
+            yield from _run_tiles(network, load, grid, tiles, read, write, linear)
         except engine.OutOfMemoryError as error:
             easier = load.eased(info.margin)
             if easier is None and load.provider != "cpu" and provider == "auto":

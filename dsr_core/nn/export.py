@@ -17,7 +17,7 @@ from dsr_core.errors import DsrError
 from dsr_core.models import ModelInfo, find_model
 from dsr_core.nn.checkpoint import load_checkpoint
 from dsr_core.nn.probe import damaged_images
-from dsr_core.nn.unet import NormedConv, PlainEncoder, UNet, fold_norms
+from dsr_core.nn.unet import NormedConv, PlainEncoder, UNet, Upsample, fold_norms
 
 if TYPE_CHECKING:
     import onnx
@@ -59,6 +59,7 @@ class Face(nn.Module):
             first.conv = _strided(first.conv, model.config.unshuffle)
             encoder.unshuffle = nn.Identity()
         for up, fine in zip(self.model.ups, self.model.config.widths[-2::-1], strict=True):
+            assert isinstance(up, Upsample)  # noqa: S101
             up.shuffle = nn.Sequential(up.shuffle, _identity(fine))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -168,8 +169,8 @@ def _strided(conv: nn.Module, factor: int) -> nn.Conv2d:
 def _identity(channels: int) -> nn.Conv2d:
     """Return a convolution that changes nothing.
 
-    onnxruntime computes convolutions, and what follows them, on channels in blocks of 16 (NCHWc), and adds a sum
-    and a ReLU in the same pass; a pixel-shuffle ends that, and the next convolution starts it again.
+    onnxruntime computes convolutions on channels in blocks (NCHWc), with a sum and a ReLU behind them in the
+    same pass; a pixel-shuffle ends that, and the next convolution starts it again.
     """
     identity = nn.Conv2d(channels, channels, 1, groups=channels)
     nn.init.ones_(identity.weight)

@@ -141,7 +141,7 @@ class Upsample(nn.Module):
             conv.weight.copy_(seed.repeat_interleave(factor**2, dim=0))
         nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
         self.conv: nn.Module = NormedConv(conv) if normed else conv
-        self.shuffle = nn.PixelShuffle(factor)
+        self.shuffle: nn.Module = nn.PixelShuffle(factor)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``x`` at ``factor`` times its size."""

@@ -144,8 +144,8 @@ def limited(monkeypatch):
     def limit(cuda, cpu, error):
         original = engine.Engine.__init__
 
-        def start(self, model, provider):
-            original(self, model, "cpu")
+        def start(self, model, provider, size):
+            original(self, model, "cpu", size)
             self.provider = provider
             self._session = Greedy(self._session, {"cuda": cuda, "cpu": cpu}[provider], error)
 
@@ -210,12 +210,13 @@ def test_cuda_that_cannot_be_loaded_is_told(toy_model, monkeypatch):
         dsr_core.restore(dusty(), model=toy_model, provider="tpu")
 
 
-def test_a_session_is_kept_for_the_same_model_and_provider_only(toy_model, tmp_path):
+def test_a_session_is_kept_for_the_same_model_provider_and_size_only(toy_model, tmp_path):
     info = find_model(toy_model)
-    first = engine.load_engine(info, "cpu")
-    assert engine.load_engine(find_model(toy_model), "cpu") is first
+    first = engine.load_engine(info, "cpu", (32, 32))
+    assert engine.load_engine(find_model(toy_model), "cpu", (32, 32)) is first
+    assert engine.load_engine(info, "cpu", (32, 48)) is not first
     other = find_model(write_toy_model(tmp_path / "other.onnx"))
-    assert engine.load_engine(other, "cpu") is not first
+    assert engine.load_engine(other, "cpu", (32, 48)) is not first
 
 
 @pytest.mark.usefixtures("small_tiles")
