@@ -24,6 +24,7 @@ from dsr_core.atomic import write_all
 from dsr_core.models import find_model
 from dsr_core.nn.checkpoint import load_checkpoint
 from dsr_core.nn.export import Face, export_onnx
+from dsr_core.nn.unet import UNet
 from training.evaluate import evaluate, load_pairs, model_method
 from training.metrics import summarise
 
@@ -92,17 +93,22 @@ def measure_run(folder: Path, pairs: Path) -> Row:
         damaged = tqdm((p for p in load_pairs(pairs) if p.group != "clean"), desc=folder.name, disable=None)
         results = evaluate(damaged, {"model": method})["model"]
         speed = _speed(find_model(model.path).path)
-    counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad():
-        Face(net)(torch.zeros(1, 3, TILE, TILE))
     return Row(
         name=folder.name,
         steps=info["steps"],
         parameters=sum(p.numel() for p in net.parameters()),
-        kmac=counter.get_total_flops() / 2 / TILE**2 / 1000,
+        kmac=cost(net),
         speed=speed,
         quality=summarise(list(results.values())),
     )
+
+
+def cost(net: UNet) -> float:
+    """Return the thousand multiply-adds that a network spends on a pixel."""
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        Face(net)(torch.zeros(1, 3, TILE, TILE))
+    return float(counter.get_total_flops()) / 2 / TILE**2 / 1000
 
 
 def _speed(model: Path) -> float:

@@ -1,0 +1,187 @@
+"""Megapixels a second of networks and classical methods, and the machine's own peak."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+from time import perf_counter
+from unittest.mock import patch
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+
+from benchmarks.scans import write_scan
+from dsr_core.engine import Engine
+from dsr_core.errors import DsrError
+from dsr_core.io import read_picture
+from dsr_core.models import ModelInfo
+from dsr_core.nn import export
+from dsr_core.nn.checkpoint import save_checkpoint
+from dsr_core.nn.resnet import WIDTHS
+from dsr_core.nn.unet import UNet, UNetConfig, fold_norms
+from dsr_core.tiles import Grid
+from training.baselines import dust_and_scratches, top_hat_telea
+
+TILE = 1024
+"""Side in pixels of what networks are compared on; a multiple of 32."""
+
+SCAN = (4000, 6000)
+"""Height and width of what tile sizes are compared on."""
+
+
+def best(function: Callable[[], object], repeats: int = 3) -> float:
+    """Return the shortest of some runs in seconds, after one that is not counted."""
+    function()
+    seconds = []
+    for _ in range(repeats):
+        start = perf_counter()
+        function()
+        seconds.append(perf_counter() - start)
+    return min(seconds)
+
+
+def machine_peak(side: int = 4096) -> dict[str, float]:
+    """Return the machine's billions of operations a second in products of large matrices, by type."""
+    matrix = torch.rand(side, side)
+    half, whole = matrix.bfloat16(), (matrix * 100).to(torch.int8)
+    products = {
+        "float32": lambda: matrix @ matrix,
+        "bfloat16": lambda: half @ half,
+        "int8": lambda: torch._int_mm(whole, whole),  # noqa: SLF001 -- the only such product that torch has
+    }
+    return {name: 2 * side**3 / 1e9 / best(product) for name, product in products.items()}
+
+
+def engine_speed(model: ModelInfo, height: int = TILE, width: int = TILE) -> float:
+    """Return the speed of a model on one tile, as the filter runs it on the CPU."""
+    network = Engine(model, "cpu", (height, width))
+    image = np.random.default_rng(0).random((1, 3, height, width), np.float32)
+    return height * width / 1e6 / best(lambda: network(image))
+
+
+def check_same(model: ModelInfo, net: UNet) -> None:
+    """Refuse a model that is not of the network's shape: its kernels hold another number of weights."""
+    graph = onnx.load(model.path).graph
+    theirs = [tuple(tensor.dims) for tensor in graph.initializer]
+    ours = [tuple(parameter.shape) for parameter in export.Face(net).parameters()]
+    counts = [sum(math.prod(dims) for dims in shapes if dims[1:2] > (1,)) for shapes in (theirs, ours)]
+    if counts[0] != counts[1]:
+        raise DsrError(
+            f"{model.path} is not the network of this configuration; name the one it was trained with."
+        )
+
+
+def torch_speeds(net: UNet) -> dict[str, float]:
+    """Return the speed of a network in eager PyTorch, its norms folded, by type."""
+    fold_norms(net.eval())
+    image = torch.rand(1, 3, TILE, TILE)
+    speeds = {}
+    for kind in (torch.float32, torch.bfloat16):
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=kind == torch.bfloat16):
+            speeds[str(kind).removeprefix("torch.")] = TILE**2 / 1e6 / best(lambda: net(image))
+    return speeds
+
+
+def resnet() -> UNet:
+    """Return a U-Net on ResNet-34 with random weights."""
+    net = UNet(UNetConfig("resnet34", WIDTHS, (), (1, 1, 1, 1)))
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):  # untrained, its layers would amplify any rounding
+            torch.nn.init.constant_(module.weight, 0.3)
+    return net
+
+
+def exported_speed(net: UNet) -> float:
+    """Return the speed of a network in the filter's engine."""
+    info = dict.fromkeys(export.REQUIRED, "none")
+    # how far it looks takes its time to measure and does not matter here
+    with TemporaryDirectory() as folder, patch.object(export, "measure_margin", lambda *_: 0):
+        save_checkpoint(Path(folder) / "net.pt", net, info)
+        return engine_speed(export.export_onnx(Path(folder) / "net.pt", Path(folder) / "net.onnx"))
+
+
+def classical_speeds(folder: Path, megapixels: float = 6) -> dict[str, float]:
+    """Return the speed of what people use without a network, on an 8-bit scan."""
+    write_scan(folder / "scan.tif", megapixels, 8)
+    image = read_picture(folder / "scan.tif").pixels
+    methods = {"OpenCV, median + threshold": dust_and_scratches, "OpenCV, top-hat + Telea": top_hat_telea}
+    return {name: megapixels / best(lambda m=method: m(image), 1) for name, method in methods.items()}
+
+
+def tile_sizes(
+    model: ModelInfo, sizes: tuple[int, ...] = (512, 768, 1024, 1536, 2048)
+) -> list[dict[str, float]]:
+    """Return what each size of tiles comes to on a 24-megapixel scan, its margins included."""
+    rows = []
+    for size in sizes:
+        grid = Grid(*SCAN, size, model.margin, model.multiple_of)
+        pixels = len(grid) * grid.tile_shape[0] * grid.tile_shape[1]
+        speed = engine_speed(model, *grid.tile_shape)
+        computed = pixels / (SCAN[0] * SCAN[1])
+        rows.append(
+            {
+                "size": size,
+                "tiles": len(grid),
+                "computed": computed,
+                "speed": speed,
+                "seconds": pixels / 1e6 / speed,
+            }
+        )
+    return rows
+
+
+def _plain(_: ort.SessionOptions) -> None:
+    pass
+
+
+OPTIONS: dict[str, Callable[[ort.SessionOptions], object]] = {
+    "as the filter runs it": _plain,
+    "with memory patterns": lambda o: setattr(o, "enable_mem_pattern", True),
+    "without memory arena": lambda o: setattr(o, "enable_cpu_mem_arena", False),
+    "threads that sleep between operators": lambda o: o.add_session_config_entry(
+        "session.intra_op.allow_spinning", "0"
+    ),
+    "basic graph optimisation only": lambda o: setattr(
+        o, "graph_optimization_level", ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    ),
+    "one thread": lambda o: setattr(o, "intra_op_num_threads", 1),
+}
+"""What was changed -> how the session's options are changed."""
+
+
+def session_options(model: ModelInfo) -> dict[str, float]:
+    """Return the speed of a model under other options of onnxruntime."""
+    image = np.random.default_rng(0).random((1, 3, TILE, TILE), np.float32)
+
+    def speed(
+        change: Callable[[ort.SessionOptions], object],
+        size: tuple[int, ...],
+        batch: int = 1,
+        workers: int = 1,
+    ) -> float:
+        options = ort.SessionOptions()
+        options.enable_mem_pattern = False
+        for name, side in zip(("height", "width"), size, strict=False):
+            options.add_free_dimension_override_by_name(name, side)
+        change(options)
+        session = ort.InferenceSession(model.path, options, providers=["CPUExecutionProvider"])
+        feed = {"image": np.repeat(image, batch, axis=0)}
+
+        def run() -> None:
+            threads = [Thread(target=session.run, args=(None, feed)) for _ in range(workers)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+
+        return workers * batch * TILE**2 / 1e6 / best(run)
+
+    size = (TILE, TILE)
+    speeds = {name: speed(change, size) for name, change in OPTIONS.items()}
+    speeds["size of the tiles not told"] = speed(_plain, ())
+    speeds["two tiles a batch"] = speed(_plain, size, batch=2)
+    speeds["two tiles side by side, a thread each"] = speed(OPTIONS["one thread"], size, workers=2)
+    return speeds

@@ -1,0 +1,142 @@
+"""The benchmark measures what it says; how long anything takes is not tested."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks import restore, scans, skipping, speed
+from benchmarks.page import page, plot
+from dsr_core.errors import DsrError
+from dsr_core.io import read_picture
+from dsr_core.models import find_model
+from dsr_core.nn.checkpoint import save_checkpoint
+from dsr_core.nn.export import REQUIRED, export_onnx
+from dsr_core.nn.unet import UNet, UNetConfig
+
+SMALL = UNetConfig(widths=(8, 8, 16), encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1))
+
+
+@pytest.mark.parametrize(("bits", "kind"), [(8, np.uint8), (16, np.uint16)])
+def test_a_scan_has_the_size_and_depth_that_was_asked_for_and_no_compression(tmp_path, bits, kind):
+    for megapixels in (0.05, 1.5):
+        scans.write_scan(tmp_path / "scan.tif", megapixels, bits)
+        picture = read_picture(tmp_path / "scan.tif")
+        height, width, _ = picture.pixels.shape
+        assert height * width / 1e6 == pytest.approx(megapixels, rel=0.01)
+        assert picture.pixels.dtype == kind
+        assert picture.saving["compression"] == "none"
+
+
+def test_a_run_is_split_into_steps_that_add_up(toy_model, tmp_path):
+    run = scans.restore_scan(find_model(toy_model), 0.05, 16, tmp_path)
+    total, *steps = run["seconds"].values()
+    assert set(run["seconds"]) == {"total", "read", "network", "repair", "write", "rest"}
+    assert min(steps) > 0
+    assert total == pytest.approx(sum(steps))
+    assert run["peak"] > 10
+    assert read_picture(tmp_path / "result.tif").pixels.dtype == np.uint16
+
+
+def test_a_run_that_fails_says_why(toy_model, tmp_path):
+    model = find_model(toy_model)
+    (tmp_path / "result.tif").mkdir()
+    with pytest.raises(DsrError, match=r"result\.tif is a folder"):
+        scans.restore_scan(model, 0.05, 8, tmp_path)
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    """Return an exported network, with every size of the benchmark small."""
+    save_checkpoint(tmp_path / "net.pt", UNet(SMALL), dict.fromkeys(REQUIRED, "none"))
+    for module, name, value in (
+        (restore, "MEGAPIXELS", (0.02, 0.05)),
+        (restore, "SIXTEEN_BITS", (0.02,)),
+        (restore, "QUANTISED", (0.02,)),
+        (speed, "TILE", 64),
+        (speed, "SCAN", (100, 150)),
+    ):
+        monkeypatch.setattr(module, name, value)
+    for function, *small in (
+        (speed.machine_peak, 64),
+        (speed.tile_sizes, (64,)),
+        (speed.classical_speeds, 0.02),
+    ):
+        monkeypatch.setattr(function, "__defaults__", tuple(small))
+    return export_onnx(tmp_path / "net.pt", tmp_path / "net.onnx")
+
+
+def test_one_command_writes_figures_page_and_plot(tiny, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(speed, "resnet", lambda: UNet(SMALL))
+    monkeypatch.setattr(restore, "load_config", lambda _: type("Config", (), {"network": SMALL}))
+    files = [str(tmp_path / name) for name in ("figures.json", "page.md")]
+    model = str(tiny.path)
+    code = restore.main(["--json", files[0], "--markdown", files[1], "--model", model, "--largest", "0.02"])
+    assert code == 0, capsys.readouterr().err
+    results = json.loads((tmp_path / "figures.json").read_text())
+    assert [(run["megapixels"], run["bits"]) for run in results["runs"]] == [(0.02, 8), (0.02, 16)]
+    assert results["models"][0]["sha256"] == tiny.sha256
+    assert set(results["machine"]["peak"]) == {"float32", "bfloat16", "int8"}
+    assert len(results["networks"]) == 4
+    assert all(network["speed"] > 0 for network in results["networks"])
+    assert results["skipping"] is None
+    text = (tmp_path / "page.md").read_text()
+    assert tiny.sha256 in text
+    assert "| 0.02 MP, 16 bit, `net.onnx` |" in text
+    assert (tmp_path / "images" / "page.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_another_network_than_the_models_is_refused(tiny):
+    with pytest.raises(DsrError, match="not the network of this configuration"):
+        speed.check_same(tiny, UNet(UNetConfig()))
+
+
+def made_up(seconds, peak, speeds):
+    run = {"model": "m.onnx", "megapixels": 24, "bits": 16, "peak": peak}
+    run["seconds"] = {"total": seconds, "read": 0, "network": 9, "repair": 0, "write": 0, "rest": seconds - 9}
+    names = ("m", "eager", "large")
+    networks = [
+        {"name": name, "kmac": 1, "type": "float32", "speed": value, "aim": aim}
+        for name, value, aim in zip(names, speeds, (None, 3, 10), strict=True)
+    ]
+    names = ("processor", "system", "onnxruntime", "torch", "opencv")
+    machine = dict.fromkeys(names, "x") | {"cores": 2, "memory": 1, "load": 0, "peak": {"float32": 1}}
+    return {
+        "machine": machine | {"cuda": "there is no driver"},
+        "models": [{"file": "m.onnx", "name": "m", "version": "1", "sha256": "0"}],
+        "runs": [run],
+        "networks": networks,
+        "classical": {},
+        "tiles": {},
+        "options": {"m.onnx": {}},
+        "skipping": {"squares": 9, "clean": 0.5, "skipped": 0.25, "missed": 0.001},
+    }
+
+
+def test_the_page_says_what_is_met_and_what_is_not():
+    text = page(made_up(10, 1400, (30, 10, 3)), "plot.png")
+    assert text.count(": met") == 5
+    assert "CUDA was not tried: there is no driver" in text
+    assert "0.1% of the damaged pixels" in text
+    text = page(made_up(15, 3000, (15, 10, 3)), "plot.png")
+    assert "**15**, at most 10: missed by 50%" in text
+    assert "**3000**, at most 1500: missed by 100%" in text
+    assert "**40**, at most 15: missed by 167%" in text
+    assert "**1.50** times as fast, at least 3: missed by 50%" in text
+
+
+def test_the_plot_is_drawn_of_one_depth_alone(tmp_path):
+    plot(made_up(10, 1400, (1, 1, 1)), tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").stat().st_size > 1000
+
+
+def test_a_first_look_counts_what_it_would_miss(toy_model, tmp_path, monkeypatch):
+    clean = np.full((64, 64, 3), 128, np.uint8)
+    pair = type("Pair", (), {"damaged": clean.copy(), "true": np.zeros((64, 64), bool)})
+    pair.damaged[8:12, 8:12] = 255  # seen at half the size
+    pair.true[8:12, 8:12] = True
+    pair.true[40:42, 40:42] = True  # not seen
+    monkeypatch.setattr(skipping, "load_pairs", lambda _: [pair])
+    monkeypatch.setattr(skipping, "SIDE", 32)
+    found = skipping.look(find_model(toy_model), tmp_path)
+    assert found == {"squares": 4, "clean": 0.5, "skipped": 0.75, "missed": pytest.approx(4 / 20)}
