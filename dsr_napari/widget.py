@@ -88,6 +88,7 @@ class RemoveDust(Container):
         cached = self._result.predictions if restore and good else {}
         self._edits = collect_edits(self._defects, self._result, self._edits)
         edits = self._edits if same else {}
+        restore |= same and self._restored is not None  # what is there already has to follow
         self._job = (frames, source, options, edits)
         self.fields["status"].value = f"{'Removing' if restore else 'Looking for'} dust and scratches …"
         self._set_running(True)

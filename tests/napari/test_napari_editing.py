@@ -125,6 +125,18 @@ def test_edits_outlive_the_sliders(opened):
     assert defects.data[added].all()
 
 
+def test_find_keeps_both_layers_alike(opened):
+    """Or a restored layer would go back to what the network alone had repaired as soon as a slider moves."""
+    paint(opened["defects of scan"], SPOT, 99)
+    opened.click("remove")
+    restored = opened["scan restored"].data.copy()
+    opened.click("find")
+    opened.choose(sensitivity=0.9)
+    opened.choose(sensitivity=0.5)
+    assert np.array_equal(opened["scan restored"].data, restored)
+    assert opened.names == ["scan", "scan restored", "defects of scan"]
+
+
 def test_painting_while_it_runs_is_not_lost(opened, network):
     network.seconds = 0.05
     opened.click("find", wait=False)
