@@ -14,12 +14,17 @@ from time import perf_counter
 from typing import Any
 
 import dsr_core.filter
-from dsr_core import cli, engine, job, pixels
+from dsr_core import cli, engine, job, pixels, tiles
 
 STEPS: dict[str, list[tuple[Any, str]]] = {
     "read": [(job, "read_picture")],
     "network": [(engine.Engine, "__call__")],
-    "repair": [(pixels, "to_network"), (pixels, "from_network"), (dsr_core.filter, "compose")],
+    "repair": [
+        (tiles.Tile, "cut"),
+        (pixels, "to_network"),
+        (pixels, "from_network"),
+        (dsr_core.filter, "compose"),
+    ],
     "write": [(job, "write_all")],
 }
 """What is timed; none of these calls another."""

@@ -98,7 +98,7 @@ def predict(
     probability = np.empty(samples.shape[:2], np.uint8)
 
     def write(tile: Tile, planes: NDArray[np.float32], damage: NDArray[np.float32]) -> None:
-        repaired[tile.core] = pixels.from_network(planes, samples.dtype, samples.shape[2], linear=linear)
+        pixels.from_network(planes, repaired[tile.core], linear=linear)
         probability[tile.core] = pixels.encode(damage.clip(0, 1), probability.dtype)
 
     ran, notes = yield from _sweep(
@@ -147,7 +147,8 @@ def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress,
 
     def write(tile: Tile, planes: NDArray[np.float32], damage: NDArray[np.float32]) -> None:
         hole = marked[tile.core]
-        new = pixels.from_network(planes, samples.dtype, samples.shape[2], linear=prediction.linear)
+        new = np.empty_like(repaired[tile.core])
+        pixels.from_network(planes, new, linear=prediction.linear)
         repaired[tile.core][hole] = new[hole]
         missed[tile.core] = hole & (damage < _CONVINCED)
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dsr_core.atomic import check_free, write_all
 from dsr_core.errors import DsrError
 from dsr_core.filter import Progress, restore_steps, run
 from dsr_core.io import check_target, read_picture, write_mask, write_picture, write_plain
 from dsr_core.options import Options
-from dsr_core.pixels import colour, painted
+from dsr_core.pixels import painted, pick
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,8 @@ class Job:
             marked = painted(picture.pixels, result.mask)
             writers[self.overlay] = lambda path: write_plain(path, marked, picture)
         write_all(writers, overwrite=self.overwrite)
-        changed = (colour(result.image)[result.mask] != colour(picture.pixels)[result.mask]).any(axis=1).sum()
+        at = np.flatnonzero(result.mask)
+        changed = (pick(result.image, at) != pick(picture.pixels, at)).any(axis=1).sum()
         return {
             "input": str(self.source),
             "output": _text(self.output),

@@ -17,8 +17,8 @@ def test_to_the_network_and_back(dtype, channels):
     planes = np.empty((3, 8, 8), np.float32)
     to_network(samples, planes, linear=False)
     assert np.allclose(planes.transpose(1, 2, 0), values, atol=3e-3)  # half a step of 8 bits
-    back = from_network(planes, samples.dtype, channels, linear=False)
-    assert back.dtype == samples.dtype
+    back = np.empty_like(samples)
+    from_network(planes, back, linear=False)
     assert np.abs(back.astype(np.float64) - samples.astype(np.float64)).max() <= TOLERANCE[dtype]
 
 
@@ -28,7 +28,9 @@ def test_linear_light_goes_through_the_srgb_curve_and_back():
     to_network(light, planes, linear=True)
     # Values of IEC 61966-2-1, rounded to four digits.
     assert np.allclose(planes[0, 0], [0, 0.01292, 0.04045, 0.5, 0.7354, 1], atol=2e-4)
-    assert np.allclose(from_network(planes, light.dtype, 3, linear=True), light, atol=1e-6)
+    back = np.empty_like(light)
+    from_network(planes, back, linear=True)
+    assert np.allclose(back, light, atol=1e-6)
 
 
 def test_the_network_never_sees_what_lies_beyond_black_and_white():
