@@ -10,6 +10,7 @@ installed this plug-in (``engine.json`` beside this file names it); the language
 import collections
 import itertools
 import json
+import mmap
 import os
 import queue
 import struct
@@ -176,8 +177,7 @@ class Engine:
             self.incoming.put(None)
 
     def _exactly(self, length):
-        data = bytearray(length)
-        view = memoryview(data)
+        data = view = memoryview(_memory(length))[:length]
         while view:
             count = self.process.stdout.readinto(view)
             if not count:
@@ -255,6 +255,15 @@ class Target:
             engine.send("compose", options=options(config), region=inner, add_alpha=alpha)
         )
         return header, *_halves(header, payload)
+
+
+def _memory(length):
+    """Return writable memory for this many bytes, where it is much and the system can, in large pages."""
+    if length < STRIP or not hasattr(mmap, "MADV_HUGEPAGE"):
+        return bytearray(length)
+    memory = mmap.mmap(-1, length)
+    memory.madvise(mmap.MADV_HUGEPAGE)
+    return memory
 
 
 def options(config):
