@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dsr_core.errors import DsrError
+from dsr_core.models import NUMBERS
 from dsr_core.options import POLARITIES, PROVIDERS, Options
 
 _INTERRUPTED = 130  # what shells return for Ctrl+C
@@ -53,6 +54,12 @@ def _parser() -> argparse.ArgumentParser:
     for command in (restore, detect):
         _add_options(command)
         command.add_argument("--model", default="3", metavar="1|2|3|PATH", help="default: %(default)s")
+        command.add_argument(
+            "--quality",
+            choices=("best", "fast"),
+            default="best",
+            help="fast: 8 bits, for CPUs; default: best",
+        )
         command.add_argument("--provider", choices=PROVIDERS, default="auto", help="default: %(default)s")
         command.add_argument("--overwrite", action="store_true", help="replace files that exist")
         command.add_argument("--json", action="store_true", help="one line of JSON for each file")
@@ -87,6 +94,16 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _model(chosen: argparse.Namespace) -> str:
+    """Return the name of the model that --model and --quality ask for."""
+    model: str = chosen.model
+    if chosen.quality == "best":
+        return model
+    if model not in NUMBERS:
+        raise DsrError(f"--quality fast goes with the models {', '.join(NUMBERS)}, not with {model}.")
+    return f"{model}-fast"
+
+
 def _options(chosen: argparse.Namespace) -> Options:
     names = ("sensitivity", "polarity", "min_size", "max_size", "grow", "feather")
     return Options(**{name: getattr(chosen, name) for name in names})
@@ -99,7 +116,7 @@ def _restore(chosen: argparse.Namespace) -> int:
     several = len(chosen.inputs) > 1
     if several and (chosen.output or chosen.mask or chosen.overlay):
         raise DsrError("-o, --mask and --overlay name one file; with several inputs use --output-dir.")
-    options = _options(chosen)
+    options, model = _options(chosen), _model(chosen)
     if chosen.output_dir:
         _make_folder(chosen.output_dir)
     failed, told = 0, set[str]()
@@ -109,7 +126,7 @@ def _restore(chosen: argparse.Namespace) -> int:
         job = Job(
             path,
             options,
-            chosen.model,
+            model,
             chosen.provider,
             output,
             chosen.mask,
@@ -139,7 +156,7 @@ def _detect(chosen: argparse.Namespace) -> int:
     job = Job(
         chosen.input,
         _options(chosen),
-        chosen.model,
+        _model(chosen),
         chosen.provider,
         None,
         chosen.output,

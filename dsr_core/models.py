@@ -8,7 +8,10 @@ from typing import Any
 
 from dsr_core.errors import DsrError
 
-MODEL_NAMES = ("1", "2", "3")
+NUMBERS = ("1", "2", "3")
+MODEL_NAMES = tuple(f"{number}-fast" for number in NUMBERS) + NUMBERS
+"""The models that may ship, from the least to the best; a fast one is quantised to 8 bits, for CPUs."""
+
 _HERE = Path(__file__).resolve().parent
 
 
@@ -58,7 +61,8 @@ def find_model(model: str | Path = "3") -> ModelInfo:
     Parameters
     ----------
     model
-        ``"1"``, ``"2"`` or ``"3"`` for a model that ships with the package, else the path of an ONNX file.
+        ``"1"``, ``"2"``, ``"3"``, ``"1-fast"``, ``"2-fast"`` or ``"3-fast"`` for a model that ships with the
+        package, else the path of an ONNX file.
 
     Raises
     ------
@@ -81,9 +85,9 @@ def find_model(model: str | Path = "3") -> ModelInfo:
 
 
 def list_models() -> list[ModelInfo]:
-    """Return the models that ship with the package, in the order of their numbers."""
-    numbers = [name for name in MODEL_NAMES if (models_folder() / f"model-{name}.onnx").is_file()]
-    return [find_model(name) for name in numbers]
+    """Return the models that ship with the package, from the least to the best."""
+    names = [name for name in MODEL_NAMES if (models_folder() / f"model-{name}.onnx").is_file()]
+    return [find_model(name) for name in names]
 
 
 @lru_cache(maxsize=16)

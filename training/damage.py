@@ -319,9 +319,7 @@ class FilmDamage:
         hue = tint - tint.amin(-1, keepdim=True)
         hue = hue / hue.amax(-1, keepdim=True).clamp(min=1e-3)
         colour = torch.lerp(tone[..., None].expand_as(hue), hue, amount[..., None] * 0.9)
-        lone = F.one_hot(
-            torch.randint(3, (draw.n, 256), generator=draw.rng, device=mono.device), 3
-        ).float()
+        lone = F.one_hot(torch.randint(3, (draw.n, 256), generator=draw.rng, device=mono.device), 3).float()
         lone = torch.where((draw.table() < 0.25)[..., None], 1 - lone, lone)
         per_channel = draw.chance(split)[:, None, None] & (draw.table() < 0.85)[..., None]
         strength = torch.where(per_channel, strength * lone, strength)

@@ -49,7 +49,7 @@ class Tiles(CalibrationDataReader):
 
 
 def quantize(model: ModelInfo, tiles: Path, output: Path, *, overwrite: bool = False) -> ModelInfo:
-    """Write the quantised model with the metadata of its source.
+    """Write the quantised model with the metadata of its source, and "-fast" behind its name.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def quantize(model: ModelInfo, tiles: Path, output: Path, *, overwrite: bool = F
                 nodes_to_exclude=names[: first + 1] + names[last:],
             )
         written = onnx.load(path)
-        onnx.helper.set_model_props(written, model.metadata)
+        onnx.helper.set_model_props(written, model.metadata | {"name": f"{model.name}-fast"})
         onnx.save(written, path)
 
     write_all({output: write}, overwrite=overwrite)

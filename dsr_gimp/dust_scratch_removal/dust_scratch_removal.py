@@ -604,8 +604,8 @@ class Dialog:
     def _model_row(self):
         combo = self.gtk.ComboBoxText()
         current = self.config.get_property("model")
-        for name in dict.fromkeys([*self.engine.models, current]):
-            combo.append(name, f"Model {name}" if name.isdigit() else Path(name).name)
+        for name in dict.fromkeys([*reversed(self.engine.models), current]):
+            combo.append(name, f"Model {name}" if name in self.engine.models else Path(name).name)
         combo.set_active_id(current)
         combo.connect("changed", lambda box: self.config.set_property("model", box.get_active_id()))
         self.config.connect(
@@ -937,7 +937,7 @@ class Plugin(Gimp.PlugIn):
         procedure.add_string_argument(
             "model",
             "_Model",
-            "1, 2 or 3 for a model that comes along, or the path of an ONNX file",
+            "1, 2, 3, or 1-fast, 2-fast, 3-fast, for a model that comes along; or the path of an ONNX file",
             "3",
             both,
         )

@@ -1,0 +1,65 @@
+"""Quantised models against the ones they were made of, on damaged pictures."""
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+import torch
+
+from dsr_core import predict, run
+from dsr_core.errors import DsrError
+from dsr_core.models import find_model
+from dsr_core.nn import export
+from dsr_core.nn.checkpoint import save_checkpoint
+from dsr_core.nn.probe import damaged_images
+from dsr_core.nn.unet import UNet, UNetConfig
+from training.pairs import make_pairs
+from training.quantize import main
+
+INFO = {"name": "small", "version": "1", "loss": "3", "training_data": "none", "steps": "7", "licence": "MIT"}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    torch.manual_seed(0)
+    net = UNet(UNetConfig(widths=(16, 32), encoder_blocks=(1, 1), decoder_blocks=(1,)))
+    with torch.no_grad():
+        net.head.conv.bias[-4:] = 0
+        for _ in range(5):
+            net(damaged_images(2, 64))
+    save_checkpoint(folder / "model.pt", net.eval(), INFO)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export, "measure_margin", lambda *_: 16)  # which takes its time
+        export.export_onnx(folder / "model.pt", folder / "model.onnx")
+    return folder / "model.onnx"
+
+
+@pytest.fixture(scope="module")
+def tiles(tmp_path_factory):
+    photo = tmp_path_factory.mktemp("photos") / "coffee.png"
+    cv2.imwrite(str(photo), skimage.data.coffee()[..., ::-1])
+    folder = tmp_path_factory.mktemp("tiles")
+    make_pairs(folder, [photo], None, per_group=1, size=128)
+    return folder
+
+
+def test_the_quantised_model_is_smaller_and_agrees(model, tiles, tmp_path, capsys):
+    quick = tmp_path / "quick.onnx"
+    assert main([str(model), "--tiles", str(tiles), "--output", str(quick)]) == 0
+    assert find_model(quick).name == "small-fast"
+    assert find_model(quick).margin == 16
+    image = skimage.data.astronaut()[:256, :256]
+    slow, fast = (run(predict(image, model=path, provider="cpu")) for path in (model, quick))
+    assert np.abs(slow.repaired.astype(int) - fast.repaired).mean() < 1
+    assert np.abs(slow.probability.astype(int) - fast.probability).mean() < 5
+    assert (slow.probability != fast.probability).any()
+    assert main([str(model), "--tiles", str(tiles), "--output", str(quick)]) == 1
+    assert "quick.onnx" in capsys.readouterr().err
+
+
+def test_without_tiles_it_says_so(model, tmp_path, capsys):
+    assert main([str(model), "--tiles", str(tmp_path), "--output", str(tmp_path / "q.onnx")]) == 1
+    assert "training.pairs" in capsys.readouterr().err
+    with pytest.raises(DsrError):
+        find_model(tmp_path / "q.onnx")
