@@ -80,6 +80,9 @@ class Config:
         Fixes the network's start, the plates and every batch.
     ema
         Decay of the moving average of the weights, which is what is exported.
+    caution
+        What is taken from the damage logit of the finished model, in nats: the training shows far more damage
+        than film has, and what is clean must not be touched at the default sensitivity.
     weight_decay, gradient_clip
         Of AdamW, and the largest gradient norm.
     validate_every, checkpoint_every
@@ -107,6 +110,7 @@ class Config:
     conditions: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     ema: float = 0.999
+    caution: float = 0.0
     weight_decay: float = 1e-4
     gradient_clip: float = 1.0
     validate_every: int = 500

@@ -87,7 +87,9 @@ def fit(config: Config, folder: Path, *, max_time: timedelta | None = None, **tr
     """
     module = Restorer(config)
     if config.initial is not None:
-        module.net.load_state_dict(load_checkpoint(config.initial)[0].state_dict())
+        initial, info = load_checkpoint(config.initial)
+        module.net.load_state_dict(initial.state_dict())
+        module.earlier_steps = int(info["steps"])
     last = folder / "last.ckpt"
     options: dict[str, Any] = {
         "accelerator": "auto",

@@ -1,5 +1,6 @@
 """The training step: what the network is shown, what it is told, and what is watched meanwhile."""
 
+import copy
 import math
 import os
 from collections.abc import Callable
@@ -95,6 +96,7 @@ class Restorer(pl.LightningModule):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.config = config
+        self.earlier_steps = 0  # of the training that the weights come from
         torch.manual_seed(config.seed)
         self.net = UNet(config.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         if config.encoder_weights:
@@ -258,8 +260,10 @@ class Restorer(pl.LightningModule):
             "version": c.version,
             "loss": f"perceptual {c.loss}",
             "training_data": c.training_data,
-            "steps": str(self.global_step),
+            "steps": str(self.earlier_steps + self.global_step),
             "licence": c.licence,
             "hardware": hardware,
         }
-        save_checkpoint(path, self.ema.module, info)  # type: ignore[arg-type]
+        net = copy.deepcopy(self.ema.module)
+        net.lower_logit(c.caution)  # type: ignore[operator]
+        save_checkpoint(path, net, info)  # type: ignore[arg-type]

@@ -291,6 +291,13 @@ class UNet(nn.Module):
         correction, share, logit = self.head(x).split((3, 1, 1), dim=1)
         return share * (self.fill(image, logit.detach()) + correction - image), logit
 
+    def lower_logit(self, amount: float) -> None:
+        """Take an amount from every damage logit."""
+        assert isinstance(self.head.conv, nn.Conv2d)  # noqa: S101 - tells the type checker
+        assert self.head.conv.bias is not None  # noqa: S101
+        with torch.no_grad():
+            self.head.conv.bias[-self.config.unshuffle**2 :] -= amount
+
     def fill(self, image: Tensor, logit: Tensor) -> Tensor:
         """Return the image with what the logit ``(N, 1, H, W)`` takes for damage filled from around it."""
         clean = torch.sigmoid(-F.max_pool2d(logit, 3, stride=1, padding=1))
