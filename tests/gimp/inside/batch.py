@@ -299,8 +299,9 @@ def kill_soon(name, wait, sign=None):
 @case
 def cancel_leaves_no_orphan():
     """GIMP's Cancel kills the plug-in outright: it cannot clean up, so the worker has to notice."""
-    image = Gimp.Image.new(5000, 4000, Gimp.ImageBaseType.GRAY)
-    layer = Gimp.Layer.new(image, "big", 5000, 4000, Gimp.ImageType.GRAY_IMAGE, 100, Gimp.LayerMode.NORMAL)
+    size = 12000, 10000
+    image = Gimp.Image.new(*size, Gimp.ImageBaseType.GRAY)
+    layer = Gimp.Layer.new(image, "big", *size, Gimp.ImageType.GRAY_IMAGE, 100, Gimp.LayerMode.NORMAL)
     image.insert_layer(layer, None, 0)
     while processes(b"dust_scratch_removal.py"):  # the one before may still be on its way out
         time.sleep(0.1)
