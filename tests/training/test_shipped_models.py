@@ -11,7 +11,7 @@ from training.metrics import measure, summarise
 from training.pairs import make_pairs
 
 MASKS_DIFFER = 0.005  # of the pixels, at most, between a model and its fast form
-REPAIRS_DIFFER = 5  # of 255, on average where both repair
+REPAIRS_DIFFER = 3  # of 255, on average over the true damage of a pair that both repair
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +30,10 @@ def outcomes(pairs):
     return {name: [method(pair) for pair in pairs] for name, method in methods.items()}
 
 
-def test_the_fast_form_stays_near_the_best(outcomes):
-    for best, fast in zip(outcomes["3"], outcomes["3-fast"], strict=True):
+def test_the_fast_form_stays_near_the_best(pairs, outcomes):
+    for pair, best, fast in zip(pairs, outcomes["3"], outcomes["3-fast"], strict=True):
         assert (best.found != fast.found).mean() < MASKS_DIFFER
-        both = best.found & fast.found
+        both = best.found & fast.found & pair.true
         if both.any():
             difference = best.restored[both].astype(int) - fast.restored[both]
             assert np.abs(difference).mean() < REPAIRS_DIFFER
