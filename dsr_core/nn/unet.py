@@ -296,7 +296,7 @@ class UNet(nn.Module):
         assert isinstance(self.head.conv, nn.Conv2d)  # noqa: S101 - tells the type checker
         assert self.head.conv.bias is not None  # noqa: S101
         with torch.no_grad():
-            self.head.conv.bias[-self.config.unshuffle**2 :] -= amount
+            self.head.conv.bias[-(self.config.unshuffle**2) :] -= amount
 
     def fill(self, image: Tensor, logit: Tensor) -> Tensor:
         """Return the image with what the logit ``(N, 1, H, W)`` takes for damage filled from around it."""
