@@ -89,7 +89,7 @@ def fit(config: Config, folder: Path, *, max_time: timedelta | None = None, **tr
     if config.initial is not None:
         initial, info = load_checkpoint(config.initial)
         module.net.load_state_dict(initial.state_dict())
-        module.earlier_steps = int(info["steps"])
+        module.earlier_steps = int(info.get("steps", 0))
     last = folder / "last.ckpt"
     options: dict[str, Any] = {
         "accelerator": "auto",

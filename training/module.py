@@ -3,6 +3,7 @@
 import copy
 import math
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,11 +132,13 @@ class Restorer(pl.LightningModule):
 
     def train_dataloader(self) -> Any:
         """Return the batches of the steps still to do: made on the GPU itself, or on a CPU core beside."""
-        beside = self.device.type == "cpu" and (os.cpu_count() or 1) > 1
-        steps = range(self.global_step, self.config.steps)
-        return torch.utils.data.DataLoader(
-            Batches(self.batch, steps), batch_size=None, num_workers=int(beside)
-        )
+        batches = Batches(self.batch, range(self.global_step, self.config.steps))
+        if self.device.type == "cpu" and sys.platform == "linux" and (os.cpu_count() or 1) > 1:
+            # forked: the photographs are there without being sent
+            return torch.utils.data.DataLoader(
+                batches, batch_size=None, num_workers=1, multiprocessing_context="fork"
+            )
+        return torch.utils.data.DataLoader(batches, batch_size=None)
 
     def val_dataloader(self) -> Any:
         """Return one entry: the validation batch is fixed and already on the device."""
