@@ -24,12 +24,12 @@ from benchmarks.page import Results, page, plot
 from benchmarks.scans import restore_scan
 from benchmarks.skipping import look
 from dsr_core import DsrError
-from dsr_core.atomic import write_all
 from dsr_core.engine import cuda_fault
 from dsr_core.models import ModelInfo, find_model
 from dsr_core.nn.unet import UNet, UNetConfig
 from training.compare import cost
 from training.config import load_config
+from training.report import write_page
 
 MEGAPIXELS = (1, 3, 6, 12, 24, 50, 100, 200)
 SIXTEEN_BITS = (6, 24, 100)
@@ -133,15 +133,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         models = [find_model(model) for model in (args.model, args.quantised) if model]
         results = measure(models, load_config(args.config).network, args.pairs, args.largest)
-        picture = args.markdown.parent / "images" / f"{args.markdown.stem}.png"
-        picture.parent.mkdir(parents=True, exist_ok=True)
-        write_all(
-            {
-                args.json: lambda path: path.write_text(json.dumps(results, indent=1) + "\n") and None,
-                args.markdown: lambda path: path.write_text(page(results, f"images/{picture.name}")) and None,
-                picture: lambda path: plot(results, path),
-            },
-            overwrite=True,
+        write_page(
+            args.markdown,
+            lambda picture: page(results, picture),
+            lambda path: plot(results, path),
+            {args.json: lambda path: path.write_text(json.dumps(results, indent=1) + "\n") and None},
         )
     except DsrError as error:
         sys.stderr.write(f"{error}\n")

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
-from time import perf_counter
 from unittest.mock import patch
 
 import numpy as np
@@ -24,23 +23,13 @@ from dsr_core.nn.resnet import WIDTHS
 from dsr_core.nn.unet import UNet, UNetConfig, fold_norms
 from dsr_core.tiles import Grid
 from training.baselines import dust_and_scratches, top_hat_telea
+from training.compare import best
 
 TILE = 1024
 """Side in pixels of what networks are compared on; a multiple of 32."""
 
 SCAN = (4000, 6000)
 """Height and width of what tile sizes are compared on."""
-
-
-def best(function: Callable[[], object], repeats: int = 3) -> float:
-    """Return the shortest of some runs in seconds, after one that is not counted."""
-    function()
-    seconds = []
-    for _ in range(repeats):
-        start = perf_counter()
-        function()
-        seconds.append(perf_counter() - start)
-    return min(seconds)
 
 
 def machine_peak(side: int = 4096) -> dict[str, float]:

@@ -86,8 +86,12 @@ def find_model(model: str | Path = "3") -> ModelInfo:
 
 def list_models() -> list[ModelInfo]:
     """Return the models that ship with the package, from the least to the best."""
-    names = [name for name in MODEL_NAMES if (models_folder() / f"model-{name}.onnx").is_file()]
-    return [find_model(name) for name in names]
+    return [find_model(name) for name in installed_names()]
+
+
+def installed_names() -> list[str]:
+    """Return the names of the models that ship with the package, from the least to the best."""
+    return [name for name in MODEL_NAMES if (models_folder() / f"model-{name}.onnx").is_file()]
 
 
 @lru_cache(maxsize=16)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dsr_core import Options, Prediction, compose, predict
 from dsr_core.errors import DsrError
-from dsr_core.models import MODEL_NAMES, find_model, models_folder
+from dsr_core.models import find_model, installed_names
 from dsr_core.protocol import PROTOCOL, Buffer, project_version, read_frame, write_frame
 
 DTYPES = {
@@ -51,11 +51,8 @@ class Worker:
 
     def greet(self) -> None:
         """Send the first frame."""
-        models = [name for name in MODEL_NAMES if (models_folder() / f"model-{name}.onnx").is_file()]
-        write_frame(
-            self.output,
-            {"type": "hello", "protocol": PROTOCOL, "version": project_version(), "models": models},
-        )
+        greeting = {"type": "hello", "protocol": PROTOCOL, "version": project_version()}
+        write_frame(self.output, {**greeting, "models": installed_names()})
 
     def answer(self, request: dict[str, Any], payload: memoryview) -> None:
         """Answer one request; what the user can put right becomes an ``error`` frame."""

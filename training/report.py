@@ -1,11 +1,13 @@
 """An evaluation for people: Markdown tables and a contact sheet."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from dsr_core.atomic import write_all
 from dsr_core.models import ModelInfo
 from training.metrics import AWAY, MOST_PSNR, NEAR, Image, Mask
 
@@ -74,6 +76,33 @@ def markdown(models: Sequence[ModelInfo], groups: dict[str, dict[str, Summary]])
             cells = [show(summary) for show in COLUMNS.values()]
             lines.append(f"| {method} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
+
+
+def write_page(
+    path: Path,
+    page: Callable[[str], str],
+    draw: Callable[[Path], None],
+    others: dict[Path, Callable[[Path], None]] | None = None,
+) -> None:
+    """Write a page and its picture, which goes to ``images/`` beside it, and other files with them.
+
+    Parameters
+    ----------
+    path
+        Of the page; replaced if it exists.
+    page
+        Returns the page for the picture's address, as seen from the page.
+    draw
+        Writes the picture, a PNG.
+    others
+        Files that belong to it, and what writes each.
+    """
+    picture = path.parent / "images" / f"{path.stem}.png"
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    text = page(f"images/{picture.name}")
+    write_all(
+        {**(others or {}), path: lambda new: new.write_text(text) and None, picture: draw}, overwrite=True
+    )
 
 
 def contact_sheet(rows: Sequence[tuple["Loaded", "Outcome"]], side: int = 256) -> Image:
