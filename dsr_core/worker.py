@@ -4,7 +4,7 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO, NoReturn
 
 import cv2
@@ -143,17 +143,22 @@ class Worker:
     def _compose(self, request: dict[str, Any]) -> Reply:
         image, mask, defects = self._restored(request["options"])
         here = _slices(request["region"])
-        pixels, mask = image[here], np.ascontiguousarray(mask[here])
-        if request["add_alpha"]:
-            pixels = _with_alpha(pixels, mask)
-        pixels = np.ascontiguousarray(pixels)
+        image, mask = image[here], mask[here]
+        alpha = ALPHA[request["alpha"]]
+        places = occupied(mask)
+        samples, marks = [], []
+        for x, y, width, height in places:
+            part = slice(y, y + height), slice(x, x + width)
+            marks.append(np.ascontiguousarray(mask[part]).view(np.uint8) * np.uint8(255))
+            samples.append(np.ascontiguousarray(alpha(image[part], mask[part])))
         header = {
             "type": "composed",
             "defects": defects,
             "changed": int(np.count_nonzero(mask)),
-            "pixels": pixels.nbytes,
+            "places": places,
+            "pixels": sum(part.nbytes for part in samples),
         }
-        return header, (pixels.data, (mask.view(np.uint8) * np.uint8(255)).data)
+        return header, [part.data for part in samples + marks]
 
     def _preview(self, request: dict[str, Any]) -> Reply:
         image, mask, defects = self._restored(request["options"])
@@ -216,16 +221,35 @@ def outlines(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
     return marks
 
 
-def _with_alpha(pixels: Array, mask: NDArray[np.bool_]) -> Array:
-    """Return the pixels with an alpha channel that is 0 outside the mask, and else what it was, or opaque."""
+def occupied(mask: NDArray[np.bool_], side: int = 32) -> list[tuple[int, int, int, int]]:
+    """Return rectangles (x, y, width, height) that cover a mask: neighbouring blocks that are not empty."""
+    height, width = mask.shape
+    places = []
+    for row, blocks in enumerate(shrink_mask(mask, side)):
+        edges = np.flatnonzero(np.diff(blocks, prepend=False, append=False)) * side
+        top = row * side
+        for left, right in edges.reshape(-1, 2).tolist():
+            places.append((left, top, min(right, width) - left, min(side, height - top)))
+    return places
+
+
+def _with_alpha(pixels: Array, shown: NDArray[np.bool_] | bool) -> Array:
+    """Return the pixels with an alpha channel: 0 where they are not shown, else what it was, or opaque."""
     if pixels.ndim == 2:  # noqa: PLR2004
         pixels = pixels[..., None]
     opaque = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
     colours = pixels.shape[2] - (pixels.shape[2] % 2 == 0)
-    result = np.full((*mask.shape, colours + 1), opaque, pixels.dtype)
+    result = np.full((*pixels.shape[:2], colours + 1), opaque, pixels.dtype)
     result[..., : pixels.shape[2]] = pixels
-    result[..., -1] *= mask
+    result[..., -1] *= shown
     return result
+
+
+ALPHA: dict[str, Callable[[Array, NDArray[np.bool_]], Array]] = {
+    "kept": lambda pixels, _: pixels,
+    "added": lambda pixels, _: _with_alpha(pixels, True),
+    "masked": _with_alpha,
+}
 
 
 def _slices(rectangle: Sequence[int]) -> tuple[slice, slice]:

@@ -131,7 +131,7 @@ def _exchange(requests: BinaryIO, replies: BinaryIO) -> str:
     header = _answer(replies)
     ran = f"model {chosen['model']} on {header['provider']}"
     options = {"sensitivity": Options().sensitivity}
-    ask = {"type": "compose", "id": 2, "options": options, "region": [0, 0, 128, 128], "add_alpha": False}
+    ask = {"type": "compose", "id": 2, "options": options, "region": [0, 0, 128, 128], "alpha": "kept"}
     write_frame(requests, ask)
     header = _answer(replies)
     return f"{ran}, {header['defects']} defect found in a test picture with one speck"

@@ -18,7 +18,15 @@ from torch import Tensor
 
 from training.atlas import Atlas, view
 from training.film import LUMA, blur, grain, jpeg, sharpen, smooth_noise
-from training.plates import DETAILS, NIGHT_DETAILS, damage_plates, defect_spots, detail_plates
+from training.plates import (
+    BRIGHT_DETAILS,
+    DETAILS,
+    NIGHT_DETAILS,
+    PRINT_DETAILS,
+    damage_plates,
+    defect_spots,
+    detail_plates,
+)
 
 
 class Triplet(NamedTuple):
@@ -69,6 +77,8 @@ class Conditions:
         Probability of drawn-in detail that must survive.
     film
         Probabilities of black and white, of an uninverted negative, and of a colour cast.
+    misaligned
+        Probability of colour planes that do not meet and end at rims of their own.
     sharpening, jpeg, hard_edges, defocus
         Probabilities of a sharpened scan, of JPEG, of unsmoothed one-pixel damage, and of defocused damage.
     """
@@ -84,6 +94,7 @@ class Conditions:
     grain: float = 0.08
     details: float = 0.25
     film: tuple[float, float, float] = (0.15, 0.08, 0.3)
+    misaligned: float = 0.03
     sharpening: float = 0.3
     jpeg: float = 0.25
     hard_edges: float = 0.15
@@ -235,11 +246,14 @@ class FilmDamage:
         positions = view(*photos.shape[-2:], centre, scale, angle, draw.sign())
         alpha = self.details.sample(index, level.clamp(max=self.details.levels - 1), *positions)
         alpha = blur(alpha, draw.uniform(0, 1.2)) * draw.uniform(0.4, 1.0)[:, None, None, None]
-        # stars and lamps are bright and belong on a dark picture; all else is any colour on any picture
+        # print lies on paper, stars and lamps on a dark picture; all else is any colour on any picture
         kinds = index % len(DETAILS)
+        paper = draw.uniform(0.85, 1) * draw.chance(0.4) * (kinds < PRINT_DETAILS)
+        photos = torch.lerp(photos, photos.mean((2, 3), keepdim=True), paper[:, None, None, None])
+        bright = kinds >= len(DETAILS) - BRIGHT_DETAILS
         night = (kinds >= len(DETAILS) - NIGHT_DETAILS)[:, None, None, None]
         ink = torch.where(draw.chance(0.5)[:, None], draw.uniform3(0, 0.3), draw.uniform3(0.6, 1.0))
-        ink = torch.where(night[..., 0, 0], draw.uniform3(0.75, 1.0), ink)[..., None, None]
+        ink = torch.where(bright[:, None], draw.uniform3(0.75, 1.0), ink)[..., None, None]
         ink = torch.where(_mono(photos), ink.mean(1, keepdim=True), ink)
         dim = torch.where(night, draw.uniform(0.05, 0.5)[:, None, None, None], 1.0)
         return torch.lerp(photos * dim, ink.expand_as(photos), alpha)
@@ -253,6 +267,9 @@ class FilmDamage:
         image = black + (white - black) * photos.clamp(1e-4, 1) ** torch.exp(gamma)[..., None, None]
         grey = (image * image.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
         image = torch.where(draw.chance(monochrome)[:, None, None, None], grey, image)
+        parted = draw.chance(self.conditions.misaligned)
+        if parted.any():
+            image[parted] = _misalign(image[parted], draw.of(parted))
         base = draw.uniform3(0, 0.06) + image.new_tensor([0.9, 0.6, 0.42])
         base = torch.where(_mono(image)[..., 0, 0], base.mean(1, keepdim=True), base)[..., None, None]
         uninverted = base * (1 - draw.uniform(0.5, 0.9)[:, None, None, None] * image)
@@ -408,6 +425,25 @@ class _Draw:
     def table(self) -> Tensor:
         """One uniform number for each frame and each of its 256 defect numbers: ``(N, 256)``."""
         return self._rand(256)
+
+
+def _misalign(image: Tensor, draw: _Draw) -> Tensor:
+    """Shift red and blue against green, as on three-plate colour, and end each plate at a rim of its own."""
+    n, _, h, w = image.shape
+    shifts = torch.randint(-3, 4, (n, 2, 2), generator=draw.rng, device=image.device).tolist()
+    image = image.clone()
+    for frame, pair in zip(image, shifts, strict=True):
+        for channel, shift in zip((0, 2), pair, strict=True):
+            frame[channel] = frame[channel].roll(shift, (0, 1))
+    y, x = (torch.arange(side, dtype=torch.float32, device=image.device) for side in (h, w))
+    turned, mirrored = (draw.chance(0.5)[:, None, None, None] for _ in range(2))
+    along = torch.where(turned, y[:, None].expand(h, w), x.expand(h, w))
+    along = torch.where(mirrored, torch.where(turned, h, w) - 1 - along, along)
+    # half of the pictures reach beyond the plates
+    edge = draw.uniform(-0.3, 0.3)[:, None] * min(h, w) + draw.uniform3(-8, 8)
+    outside = (edge[..., None, None] - along).clamp(0, 1)
+    beyond = torch.where(draw.chance(0.5), draw.uniform(0, 0.15), draw.uniform(0.85, 1))[:, None, None, None]
+    return torch.lerp(image, beyond.expand_as(image), outside)
 
 
 def _visible(excess: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from dsr_core.nn.vgg import VGGFeatures
 from training.config import Config
 from training.damage import VISIBLE, FilmDamage, Triplet
 from training.metrics import average_precision
+from training.muon import Muon
 from training.photos import Photos, list_photos
 
 RING = (
@@ -233,8 +234,8 @@ class Restorer(pl.LightningModule):
             board.add_image("val/damaged, restored, clean, found, true", panel, self.global_step)
 
     def configure_optimizers(self) -> Any:
-        """AdamW, its rate set at every step from the stage's schedule."""
-        optimizer = torch.optim.AdamW(self.net.parameters(), lr=1.0, weight_decay=self.config.weight_decay)
+        """Muon, its rate set at every step from the stage's schedule."""
+        optimizer = Muon(self.net, self.net.head, lr=1.0, weight_decay=self.config.weight_decay)
 
         def rate(step: int) -> float:
             stage, progress = self.config.stage_at(step)

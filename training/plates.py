@@ -306,6 +306,22 @@ def _rebate(canvas: Plate, rng: Rng) -> None:
         cv2.putText(canvas, text, start, 2, 0.8, 60, 2, cv2.LINE_AA)
 
 
+def _bulbs(canvas: Plate, rng: Rng) -> None:
+    """Draw garlands, rivets and beads: equal discs at equal distances."""
+    size = canvas.shape[0]
+    for _ in range(int(rng.integers(10, 30))):
+        distance, angle = rng.uniform(8, 60), rng.uniform(0, 2 * math.pi)
+        t = np.arange(rng.integers(5, 40)) * distance
+        sag = rng.uniform(-1, 1) / t[-1] * t * (t[-1] - t)
+        turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+        places = rng.uniform(0, size, 2) + np.stack([t, sag], -1) @ turn
+        if rng.random() < 0.4:
+            _polyline(canvas, places, 1, 160)
+        radius = distance * rng.uniform(0.08, 0.35)
+        for at in np.round(places * 16).astype(int):
+            cv2.circle(canvas, (int(at[0]), int(at[1])), round(radius * 16), 255, -1, cv2.LINE_AA, shift=4)
+
+
 def _lights(canvas: Plate, rng: Rng) -> None:
     """Draw stars, lamps and snow: round soft points whose brightness follows a power law."""
     size = canvas.shape[0]
@@ -322,16 +338,17 @@ def _lights(canvas: Plate, rng: Rng) -> None:
 def _glints(canvas: Plate, rng: Rng) -> None:
     """Draw the short, level, crowded flashes of sunlit water and foliage."""
     for _ in range(30):
-        centre, spread = rng.uniform(0, canvas.shape[0], 2), rng.uniform(30, 160, 2)
+        centre, spread = rng.uniform(0, canvas.shape[0], 2), rng.uniform(15, 60, 2)
         for at in centre + rng.normal(0, 1, (90, 2)) * spread:
             middle, axes = (int(at[0]), int(at[1])), (int(rng.uniform(1, 9)), int(rng.uniform(1, 3)))
             cv2.ellipse(canvas, middle, axes, rng.normal(0, 8), 0, 360, 255, -1, cv2.LINE_AA)
 
 
 DETAILS: tuple[Callable[[Plate, Rng], None], ...] = (
-    _lettering, _wires, _twigs, _lashes, _fence, _halftone, _rebate, _glints, _lights, _lights,
+    _lettering, _wires, _twigs, _lashes, _fence, _halftone, _rebate, _bulbs, _glints, _lights, _lights,
 )  # fmt: skip
-NIGHT_DETAILS = 2  # the last ones, which belong on a darkened picture
+PRINT_DETAILS = 1  # the first ones, which belong on paper, too
+BRIGHT_DETAILS, NIGHT_DETAILS = 3, 2  # the last ones: always bright; on a darkened picture
 
 
 def detail_plates(rng: Rng, size: int = 1024) -> list[Plate]:

@@ -27,7 +27,7 @@ gi.require_version("Gimp", "3.0")
 from gi.repository import Babl, Gegl, Gimp, GLib, GObject
 
 PROCEDURE = "plug-in-dust-scratch-removal"
-PROTOCOL = 1
+PROTOCOL = 2
 HEAD = struct.Struct("<4sIQ")
 # What GIMP sets for its own Python and libraries would break another Python.
 GIMPS_OWN = ("PYTHON", "GI_TYPELIB", "LD_LIBRARY", "GTK_", "GDK_PIXBUF", "BABL_", "GEGL_", "GIO_")
@@ -35,7 +35,7 @@ OPTIONS = ("sensitivity", "polarity", "min-size", "max-size", "grow", "feather")
 REPAIRS_MASK, REPAIRS_ALPHA, RESTORED, IN_PLACE = "repairs", "repairs-alpha", "restored", "in-place"
 SELECTION, CHANNEL = "selection", "channel"
 STRIP = 1 << 23  # bytes that move between GIMP and the worker in one go; their memory is used again
-TILE = 128  # rows of a tile of GIMP's, which would otherwise be written twice
+TILE = 128  # rows of a tile of GIMP's, which would otherwise be read twice
 FULLY = 100.0  # a layer's opacity, in per cent
 
 
@@ -247,14 +247,43 @@ class Target:
         )
 
     def compose(self, engine, config):
-        """Return what the engine makes of the region: header, samples, mask."""
+        """Return what the engine makes of the region: header and `Patches`."""
         x, y, width, height = self.region
-        inner = [x - self.seen[0], y - self.seen[1], width, height]
-        alpha = config.get_property("output") == REPAIRS_ALPHA
+        alpha = {REPAIRS_MASK: "added", REPAIRS_ALPHA: "masked"}.get(config.get_property("output"), "kept")
+        if not self.drawable.is_layer():
+            alpha = "kept"
         header, payload = engine.wait(
-            engine.send("compose", options=options(config), region=inner, add_alpha=alpha)
+            engine.send(
+                "compose",
+                options=options(config),
+                region=[x - self.seen[0], y - self.seen[1], width, height],
+                alpha=alpha,
+            )
         )
-        return header, *_halves(header, payload)
+        return header, Patches(header["places"], *_halves(header, payload))
+
+
+class Patches:
+    """The parts of a region that are not as they were: rectangles in it, their samples and their masks."""
+
+    def __init__(self, places, pixels, mask):
+        self.places, self.pixels, self.mask = places, pixels, mask
+
+    def write(self, buffer, coding, x, y):
+        """Put the samples into a buffer in which the region begins at (x, y)."""
+        self._write(buffer, coding, x, y, self.pixels)
+
+    def write_mask(self, buffer, x, y):
+        """Put the mask into a buffer in which the region begins at (x, y)."""
+        self._write(buffer, "Y u8", x, y, self.mask)
+
+    def _write(self, buffer, coding, x, y, samples):
+        pixel_size = len(samples) // max(len(self.mask), 1)
+        for left, top, width, height in self.places:
+            size = width * height * pixel_size
+            buffer.set(_rect((x + left, y + top, width, height)), coding, bytes(samples[:size]))
+            samples = samples[size:]
+        buffer.flush()
 
 
 def _memory(length):
@@ -295,16 +324,6 @@ def read(drawable, place, coding):
         yield buffer.get(_rect(strip), 1.0, coding, Gegl.AbyssPolicy.NONE)
 
 
-def write(buffer, place, coding, samples):
-    """Put samples into a rectangle, strip by strip."""
-    pixel_size = len(samples) // (place[2] * place[3])
-    for strip in _strips(place, pixel_size):
-        size = strip[2] * strip[3] * pixel_size
-        buffer.set(_rect(strip), coding, bytes(samples[:size]))
-        samples = samples[size:]
-    buffer.flush()
-
-
 def check(target, output):
     """Refuse at once what cannot end well; return what the user should know otherwise."""
     drawable = target.drawable
@@ -341,20 +360,20 @@ def apply(image, output, results):
             mark(image, output, results)
             return
         added = []
-        for target, pixels, mask in results:
+        for target, patches in results:
             if output == IN_PLACE:
-                write_in_place(target, pixels)
+                write_in_place(target, patches)
             elif isinstance(target.drawable, Gimp.Layer):
-                added.append(add_layer(target, output, pixels, mask))
+                added.append(add_layer(target, output, patches))
             else:
-                add_channel(target, pixels)
+                add_channel(target, patches)
         if added:
             image.set_selected_layers(added)
     finally:
         image.undo_group_end()
 
 
-def write_in_place(target, pixels):
+def write_in_place(target, patches):
     """Change the drawable's own pixels, to the bit, and in a way that can be undone."""
     image, drawable = target.image, target.drawable
     # With a selection GIMP blends in float and rounds; the worker has respected it, so it is put aside.
@@ -364,9 +383,8 @@ def write_in_place(target, pixels):
         Gimp.Selection.none(image)
     shadow = drawable.get_shadow_buffer()
     everything = _rect((0, 0, drawable.get_width(), drawable.get_height()))
-    if tuple(target.region) != (0, 0, everything.width, everything.height):
-        drawable.get_buffer().copy(everything, Gegl.AbyssPolicy.NONE, shadow, everything)
-    write(shadow, target.region, target.format, pixels)
+    drawable.get_buffer().copy(everything, Gegl.AbyssPolicy.NONE, shadow, everything)
+    patches.write(shadow, target.format, *target.region[:2])
     drawable.merge_shadow(True)
     if saved:
         image.select_item(Gimp.ChannelOps.REPLACE, saved)
@@ -375,26 +393,31 @@ def write_in_place(target, pixels):
     drawable.update(*target.region)
 
 
-def add_layer(target, output, pixels, mask):
+def add_layer(target, output, patches):
     """Insert a layer above the target, in the same group, and return it."""
     image, source = target.image, target.drawable
     x, y, width, height = target.region
     if output == RESTORED:
         layer, place = copy_of(target), target.region
     else:
-        kind = source.type_with_alpha() if output == REPAIRS_ALPHA else source.type()
         layer = Gimp.Layer.new(
-            image, f"{target.name} (repairs)", width, height, kind, 100, Gimp.LayerMode.NORMAL
+            image,
+            f"{target.name} (repairs)",
+            width,
+            height,
+            source.type_with_alpha(),
+            FULLY,
+            Gimp.LayerMode.NORMAL,
         )
         layer.set_offsets(target.offset[0] + x, target.offset[1] + y)
         place = (0, 0, width, height)
-    write(layer.get_buffer(), place, Babl.get_name(layer.get_format()), pixels)
+    patches.write(layer.get_buffer(), Babl.get_name(layer.get_format()), *place[:2])
     layer.update(*place)
     image.insert_layer(layer, source.get_parent(), image.get_item_position(source))
     if output != RESTORED:
         hidden = source.get_mask() if source.get_mask() and source.get_apply_mask() else None
         if output == REPAIRS_MASK or hidden:
-            add_mask(layer, mask if output == REPAIRS_MASK else None, hidden, (-x, -y))
+            add_mask(layer, patches if output == REPAIRS_MASK else None, hidden, (-x, -y))
     return layer
 
 
@@ -421,20 +444,20 @@ def copy_of(target):
 
 
 def add_mask(layer, shown, hidden, offset):
-    """Give a layer a mask of what is shown, where the source layer's own mask does not hide it."""
-    mask = layer.create_mask(Gimp.AddMaskType.WHITE)
+    """Give a layer a mask of the patches shown, or of all, where the source layer's own does not hide it."""
+    mask = layer.create_mask(Gimp.AddMaskType.BLACK if shown else Gimp.AddMaskType.WHITE)
     if shown:
-        write(mask.get_buffer(), (0, 0, layer.get_width(), layer.get_height()), "Y u8", shown)
+        shown.write_mask(mask.get_buffer(), 0, 0)
     if hidden:
         mask.combine_masks(hidden, Gimp.ChannelOps.INTERSECT, *offset)
     layer.add_mask(mask)
 
 
-def add_channel(target, pixels):
+def add_channel(target, patches):
     """Insert a restored copy of a channel above it."""
     channel = target.drawable.copy()
     channel.set_name(f"{target.name} (restored)")
-    write(channel.get_buffer(), target.region, target.format, pixels)
+    patches.write(channel.get_buffer(), target.format, *target.region[:2])
     target.image.insert_channel(
         channel, target.drawable.get_parent(), target.image.get_item_position(target.drawable)
     )
@@ -444,16 +467,16 @@ def mark(image, output, results):
     """Make the defects of all targets a selection or a channel."""
     selected = image.get_selected_layers(), image.get_selected_channels()
     union = None
-    for target, _, mask in results:
+    for target, patches in results:
         colour = Gegl.Color.new("red")
         channel = Gimp.Channel.new(
             image, "Dust & scratches", image.get_width(), image.get_height(), 50, colour
         )
-        x, y, width, height = target.region
         buffer = channel.get_buffer()
         nothing = bytes(image.get_width() * image.get_height())
         buffer.set(_rect((0, 0, image.get_width(), image.get_height())), "Y u8", nothing)
-        write(buffer, (x + target.offset[0], y + target.offset[1], width, height), "Y u8", mask)
+        corner = (start + moved for start, moved in zip(target.region[:2], target.offset, strict=True))
+        patches.write_mask(buffer, *corner)
         if union:
             union.combine_masks(channel, Gimp.ChannelOps.ADD, 0, 0)
         else:
@@ -795,9 +818,9 @@ def repair(engine, targets, config, dialog):
                 request, lambda share, n=number: Gimp.progress_update((n + share) / len(targets))
             )
             notes += answer["notes"]
-        header, pixels, mask = target.compose(engine, config)
+        header, patches = target.compose(engine, config)
         if header["changed"]:
-            results.append((target, pixels, mask))
+            results.append((target, patches))
     if not results:
         notes.append("No dust or scratches were found; a higher sensitivity finds more.")
     Gimp.progress_end()

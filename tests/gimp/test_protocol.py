@@ -61,6 +61,21 @@ def client():
     client.process.stdout.close()
 
 
+def put_in(picture: np.ndarray, header: dict, payload: memoryview) -> tuple[np.ndarray, np.ndarray]:
+    """Return a copy of a picture with what ``composed`` brought, and the mask."""
+    image, mask = picture.copy(), np.zeros(picture.shape[:2], np.uint8)
+    samples = np.frombuffer(payload[: header["pixels"]], picture.dtype)
+    marks = np.frombuffer(payload[header["pixels"] :], np.uint8)
+    for x, y, width, height in header["places"]:
+        here, size = (slice(y, y + height), slice(x, x + width)), width * height
+        image[here] = samples[: size * picture.shape[2]].reshape(image[here].shape)
+        mask[here] = marks[:size].reshape(height, width)
+        samples, marks = samples[size * picture.shape[2] :], marks[size:]
+    assert not len(samples)
+    assert not len(marks)
+    return image, mask
+
+
 def test_a_whole_talk(client: Client, toy_model: Path):
     assert client.hello["type"] == "hello"
     assert client.hello["protocol"] == PROTOCOL
@@ -74,14 +89,12 @@ def test_a_whole_talk(client: Client, toy_model: Path):
 
     for options in ({}, {"sensitivity": 0.9, "grow": 3}):
         wanted = restore(picture, Options(**options), model=toy_model, provider="cpu")
-        header, payload, seen = client.ask("compose", options=options, region=WHOLE, add_alpha=False)
+        header, payload, seen = client.ask("compose", options=options, region=WHOLE, alpha="kept")
         assert seen == []  # the network did not run
         assert (header["defects"], header["changed"]) == (wanted.defects, wanted.mask.sum())
-        pixels, mask = payload[: header["pixels"]], payload[header["pixels"] :]
-        np.testing.assert_array_equal(np.frombuffer(pixels, np.uint16).reshape(picture.shape), wanted.image)
-        np.testing.assert_array_equal(
-            np.frombuffer(mask, np.uint8).reshape(HEIGHT, WIDTH), wanted.mask * np.uint8(255)
-        )
+        image, mask = put_in(picture, header, payload)
+        np.testing.assert_array_equal(image, wanted.image)
+        np.testing.assert_array_equal(mask, wanted.mask * np.uint8(255))
 
     view = {"options": {}, "view": [10, 20, 31, 17], "step": 2, "after": False}
     header, payload, _ = client.ask("preview", **view)
@@ -94,8 +107,8 @@ def test_clip_keeps_repairs_out(client: Client, toy_model: Path):
     clip = np.zeros((HEIGHT, WIDTH), np.uint8)
     clip[:30] = 255
     client.predict(picture, toy_model, clip.tobytes())
-    header, payload, _ = client.ask("compose", options={}, region=WHOLE, add_alpha=True)
-    pixels = np.frombuffer(payload[: header["pixels"]], np.uint8).reshape(HEIGHT, WIDTH, 4)
+    header, payload, _ = client.ask("compose", options={}, region=WHOLE, alpha="masked")
+    pixels, _ = put_in(np.dstack([picture, np.zeros_like(clip)]), header, payload)
     wanted = restore(picture, model=toy_model, provider="cpu")
     np.testing.assert_array_equal(pixels[:30, :, :3], wanted.image[:30])
     np.testing.assert_array_equal(pixels[30:, :, :3], picture[30:])
@@ -106,11 +119,11 @@ def test_clip_keeps_repairs_out(client: Client, toy_model: Path):
 @pytest.mark.parametrize(
     ("kind", "fields", "sentence"),
     [
-        ("compose", {"options": {}, "region": WHOLE, "add_alpha": False}, "has not run yet"),
-        ("compose", {"options": {"sensitivity": 7}, "region": WHOLE, "add_alpha": False}, "sensitivity"),
+        ("compose", {"options": {}, "region": WHOLE, "alpha": "kept"}, "has not run yet"),
+        ("compose", {"options": {"sensitivity": 7}, "region": WHOLE, "alpha": "kept"}, "sensitivity"),
         (
             "compose",
-            {"options": {"colour": 7}, "region": WHOLE, "add_alpha": False},
+            {"options": {"colour": 7}, "region": WHOLE, "alpha": "kept"},
             "run `dsr-gimp install` again",
         ),
         ("margin", {"model": "/no/model.onnx"}, "There is no model"),
