@@ -78,7 +78,7 @@ class Conditions:
     film
         Probabilities of black and white, of an uninverted negative, and of a colour cast.
     misaligned
-        Probability of colour planes that do not meet and end at rims of their own.
+        Probability of plates that end within the picture, and of colour planes that do not meet.
     sharpening, jpeg, hard_edges, defocus
         Probabilities of a sharpened scan, of JPEG, of unsmoothed one-pixel damage, and of defocused damage.
     """
@@ -428,22 +428,29 @@ class _Draw:
 
 
 def _misalign(image: Tensor, draw: _Draw) -> Tensor:
-    """Shift red and blue against green, as on three-plate colour, and end each plate at a rim of its own."""
+    """Shift red and blue against green, as on three-plate colour, and let the plates end within the picture.
+
+    A black and white picture has one plate and one edge. Beyond it lies a rim, and beyond that the light.
+    """
     n, _, h, w = image.shape
-    shifts = torch.randint(-3, 4, (n, 2, 2), generator=draw.rng, device=image.device).tolist()
+    coloured = ~_mono(image)
+    shifts = torch.randint(-3, 4, (n, 2, 2), generator=draw.rng, device=image.device) * coloured[..., 0]
     image = image.clone()
-    for frame, pair in zip(image, shifts, strict=True):
+    for frame, pair in zip(image, shifts.tolist(), strict=True):
         for channel, shift in zip((0, 2), pair, strict=True):
             frame[channel] = frame[channel].roll(shift, (0, 1))
     y, x = (torch.arange(side, dtype=torch.float32, device=image.device) for side in (h, w))
     turned, mirrored = (draw.chance(0.5)[:, None, None, None] for _ in range(2))
     along = torch.where(turned, y[:, None].expand(h, w), x.expand(h, w))
     along = torch.where(mirrored, torch.where(turned, h, w) - 1 - along, along)
-    # half of the pictures reach beyond the plates
-    edge = draw.uniform(-0.3, 0.3)[:, None] * min(h, w) + draw.uniform3(-8, 8)
-    outside = (edge[..., None, None] - along).clamp(0, 1)
-    beyond = torch.where(draw.chance(0.5), draw.uniform(0, 0.15), draw.uniform(0.85, 1))[:, None, None, None]
-    return torch.lerp(image, beyond.expand_as(image), outside)
+    edge = draw.uniform(-0.3, 0.3)[:, None] * min(h, w) + draw.uniform3(-8, 8) * coloured[..., 0, 0]
+    rim = draw.uniform(1, 30)[:, None, None, None]
+    dark, light = draw.uniform(0, 0.15)[:, None, None, None], draw.uniform(0.85, 1)[:, None, None, None]
+    inverted = draw.chance(0.3)[:, None, None, None]
+    for start, tone in ((0.0, torch.where(inverted, light, dark)), (rim, torch.where(inverted, dark, light))):
+        outside = (edge[..., None, None] - start - along).clamp(0, 1)
+        image = torch.lerp(image, tone.expand_as(image), outside)
+    return image
 
 
 def _visible(excess: Tensor) -> Tensor:
