@@ -244,6 +244,19 @@ def _wires(canvas: Plate, rng: Rng) -> None:
             _polyline(canvas, line + offset * across, thickness, value)
 
 
+def _struts(canvas: Plate, rng: Rng) -> None:
+    """Draw frameworks: straight bars from joint to joint, as of cranes, masts, old aeroplanes and chairs."""
+    size = canvas.shape[0]
+    for _ in range(int(rng.integers(8, 20))):
+        spread = rng.uniform(20, 120, 2)
+        joints = rng.uniform(0, size, 2) + rng.normal(0, 1, (int(rng.integers(4, 14)), 2)) * spread
+        thickness, value = int(rng.integers(1, 10)), int(rng.integers(140, 256))
+        for joint in joints:
+            near = np.argsort(np.linalg.norm(joints - joint, axis=1))[1 : int(rng.integers(2, 5))]
+            for other in joints[near]:
+                _polyline(canvas, np.stack([joint, other]), thickness, value)
+
+
 def _twigs(canvas: Plate, rng: Rng) -> None:
     def grow(start: NDArray[np.float64], angle: float, length: float, thickness: float) -> None:
         if length < 6 or thickness < 0.6:
@@ -345,7 +358,8 @@ def _glints(canvas: Plate, rng: Rng) -> None:
 
 
 DETAILS: tuple[Callable[[Plate, Rng], None], ...] = (
-    _lettering, _wires, _twigs, _lashes, _fence, _halftone, _rebate, _bulbs, _glints, _lights, _lights,
+    _lettering, _wires, _struts, _struts, _twigs, _lashes, _fence, _halftone, _rebate, _bulbs, _glints,
+    _lights, _lights,
 )  # fmt: skip
 PRINT_DETAILS = 1  # the first ones, which belong on paper, too
 BRIGHT_DETAILS, NIGHT_DETAILS = 3, 2  # the last ones: always bright; on a darkened picture
