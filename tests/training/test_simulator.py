@@ -7,7 +7,7 @@ import skimage.data
 import torch
 
 from training.atlas import Atlas, view
-from training.damage import KINDS, VISIBLE, Conditions, FilmDamage, _visible
+from training.damage import KINDS, VISIBLE, Conditions, FilmDamage, _Draw, _misalign, _visible
 from training.film import blur, grain, jpeg
 from training.plates import defect_spots, detail_plates, outline_plate, procedural_plate
 from training.simulate import main, to_tensor
@@ -105,9 +105,32 @@ def test_per_channel_damage_alters_one_or_two_channels(simulator, photos):
 
 
 def test_black_and_white_stays_black_and_white(simulator, photos):
-    truth = damage(simulator, photos, film=(1.0, 0.0, 0.0), coloured=(1.0, 1.0), scratches=1.0, details=1.0)
+    truth = damage(
+        simulator,
+        photos,
+        film=(1.0, 0.0, 0.0),
+        coloured=(1.0, 1.0),
+        scratches=1.0,
+        details=1.0,
+        misaligned=1.0,
+    )
     spread = (truth.damaged.amax(1) - truth.damaged.amin(1)).amax()
     assert spread < 2 / 255  # JPEG's colour conversion rounds
+
+
+def test_plates_end_within_pictures_and_their_colours_part(photos):
+    grey = photos.mean(1, keepdim=True).expand_as(photos)
+    for image, coloured in ((photos, True), (grey, False)):
+        moved = _misalign(image, _Draw(len(image), torch.Generator().manual_seed(0)))
+        assert moved.shape == image.shape
+        assert ((moved - moved[:, :1]).abs().amax() > 0) == coloured
+        assert (moved[:, 1] == image[:, 1]).float().mean() > 0.7  # green stays but where its plate has ended
+        ended = [
+            frame
+            for frame in moved
+            if any(len(frame[1].select(d, e).unique()) == 1 for d in (0, 1) for e in (0, -1))
+        ]
+        assert 0 < len(ended) < len(moved)
 
 
 def test_scratches_run_across_the_whole_frame(simulator, photos):
