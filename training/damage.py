@@ -17,16 +17,10 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from training.atlas import Atlas, view
-from training.film import LUMA, blur, grain, jpeg, sharpen, smooth_noise
-from training.plates import (
-    BRIGHT_DETAILS,
-    DETAILS,
-    NIGHT_DETAILS,
-    PRINT_DETAILS,
-    damage_plates,
-    defect_spots,
-    detail_plates,
-)
+from training.draw import Draw
+from training.film import blur, grain, jpeg, sharpen, smooth_noise
+from training.plates import damage_plates, defect_spots, detail_plates
+from training.scene import add_details, develop, is_mono
 
 
 class Triplet(NamedTuple):
@@ -195,18 +189,18 @@ class FilmDamage:
         rng
             Generator on the same device.
         """
-        draw = _Draw(len(photos), rng)
+        draw = Draw(len(photos), rng)
         c = self.conditions
         clean = photos.clone()
         detailed = draw.chance(c.details)
         if detailed.any():
-            clean[detailed] = self._add_details(clean[detailed], draw.of(detailed))
-        clean = self._film(clean, draw)
+            clean[detailed] = add_details(clean[detailed], self.details, draw.of(detailed))
+        clean = develop(clean, c.film, c.misaligned, draw)
 
         depth = c.grain * draw.uniform() ** 2
         depth[draw.chance(0.2)] = 0
         noise = grain(clean, depth, draw.uniform(0, 1.3), draw.uniform() * draw.chance(0.7), rng)
-        mono = _mono(clean)
+        mono = is_mono(clean)
         noise = torch.where(mono, noise.mean(1, keepdim=True).expand_as(noise), noise)
         hidden = VISIBLE + 0.8 * depth[:, None, None, None] + 0.3 * _activity(clean)
         clean = (clean + noise).clamp(0, 1)
@@ -233,51 +227,7 @@ class FilmDamage:
             clean[compressed], damaged[compressed] = both.chunk(2)
         return Triplet(damaged, clean, alteration, mask)
 
-    # -- the picture
-
-    def _add_details(self, photos: Tensor, draw: "_Draw") -> Tensor:
-        """Blend lettering, wires, twigs, stars and the like into pictures, as part of the clean truth."""
-        index = draw.integers(len(self.details))
-        centre = draw.uniform2(0, float(self.details.sizes[0, 0, 0]))
-        scale = draw.log_uniform(0.35, 1.6)
-        level = (scale < 0.7).long() + (scale < 0.35).long()
-        # level and upright lines above all: a scratch along the film is either
-        angle = torch.where(draw.chance(0.5), draw.integers(4) * (math.pi / 2), draw.uniform(0, 2 * math.pi))
-        positions = view(*photos.shape[-2:], centre, scale, angle, draw.sign())
-        alpha = self.details.sample(index, level.clamp(max=self.details.levels - 1), *positions)
-        alpha = blur(alpha, draw.uniform(0, 1.2)) * draw.uniform(0.4, 1.0)[:, None, None, None]
-        # print lies on paper, stars and lamps on a dark picture; all else is any colour on any picture
-        kinds = index % len(DETAILS)
-        paper = draw.uniform(0.85, 1) * draw.chance(0.4) * (kinds < PRINT_DETAILS)
-        photos = torch.lerp(photos, photos.mean((2, 3), keepdim=True), paper[:, None, None, None])
-        bright = kinds >= len(DETAILS) - BRIGHT_DETAILS
-        night = (kinds >= len(DETAILS) - NIGHT_DETAILS)[:, None, None, None]
-        ink = torch.where(draw.chance(0.5)[:, None], draw.uniform3(0, 0.3), draw.uniform3(0.6, 1.0))
-        ink = torch.where(bright[:, None], draw.uniform3(0.75, 1.0), ink)[..., None, None]
-        ink = torch.where(_mono(photos), ink.mean(1, keepdim=True), ink)
-        dim = torch.where(night, draw.uniform(0.05, 0.5)[:, None, None, None], 1.0)
-        return torch.lerp(photos * dim, ink.expand_as(photos), alpha)
-
-    def _film(self, photos: Tensor, draw: "_Draw") -> Tensor:
-        """Vary contrast and colour; some pictures turn black and white, uninverted negatives, or faded."""
-        monochrome, negative, cast = self.conditions.film
-        gamma = draw.normal()[:, None] * 0.2 + draw.normal3() * 0.35 * draw.chance(cast)[:, None]
-        black = draw.uniform(0, 0.12)[:, None, None, None]
-        white = draw.uniform(0.75, 1.0)[:, None, None, None]
-        image = black + (white - black) * photos.clamp(1e-4, 1) ** torch.exp(gamma)[..., None, None]
-        grey = (image * image.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
-        image = torch.where(draw.chance(monochrome)[:, None, None, None], grey, image)
-        parted = draw.chance(self.conditions.misaligned)
-        if parted.any():
-            image[parted] = _misalign(image[parted], draw.of(parted))
-        base = draw.uniform3(0, 0.06) + image.new_tensor([0.9, 0.6, 0.42])
-        base = torch.where(_mono(image)[..., 0, 0], base.mean(1, keepdim=True), base)[..., None, None]
-        uninverted = base * (1 - draw.uniform(0.5, 0.9)[:, None, None, None] * image)
-        return torch.where(draw.chance(negative)[:, None, None, None], uninverted, image)
-
-    # -- the damage
-
-    def _lay_dust(self, clean: Tensor, mono: Tensor, draw: "_Draw") -> Tensor:
+    def _lay_dust(self, clean: Tensor, mono: Tensor, draw: Draw) -> Tensor:
         """Cut a piece of a plate for each picture and lay its defects on it."""
         c = self.conditions
         n, _, h, w = clean.shape
@@ -316,7 +266,7 @@ class FilmDamage:
         replaced = torch.lerp(torch.full_like(clean, 0.5), clean, absolute)
         return clean + coverage * strength * (colour - replaced)
 
-    def _properties(self, kept: Tensor, mono: Tensor, draw: "_Draw") -> tuple[Tensor, Tensor, Tensor]:
+    def _properties(self, kept: Tensor, mono: Tensor, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
         """Draw strength and colour, ``(N, 256, 3)``, and the absolute/relative switch ``(N, 256, 1)``."""
         c = self.conditions
         opacity = (draw.uniform(0.4, 1.05)[:, None] + 0.5 * (draw.table() - 0.4)).clamp(0.2, 1)
@@ -347,7 +297,7 @@ class FilmDamage:
         absolute = (draw.table() < draw.uniform(0.5, 1.0)[:, None]).float()[..., None]
         return strength, colour, absolute
 
-    def _lay_scratches(self, image: Tensor, mono: Tensor, draw: "_Draw", most: int = 4) -> Tensor:
+    def _lay_scratches(self, image: Tensor, mono: Tensor, draw: Draw, most: int = 4) -> Tensor:
         """Draw long scratches along the film's travel: broken, drifting, neutral, coloured or refracting."""
         n, _, h, w = image.shape
         upright = draw.chance(0.5)[:, None, None, None]
@@ -381,78 +331,6 @@ class FilmDamage:
         return torch.where(upright, turned, turned.transpose(2, 3)) if h == w else turned
 
 
-class _Draw:
-    """Random numbers for a batch: one value a frame unless said otherwise, all from one generator."""
-
-    def __init__(self, n: int, rng: torch.Generator) -> None:
-        self.n = n
-        self.rng = rng
-
-    def of(self, chosen: Tensor) -> "_Draw":
-        """Draw for the chosen frames only."""
-        return _Draw(int(chosen.sum()), self.rng)
-
-    def _rand(self, *shape: int) -> Tensor:
-        return torch.rand(self.n, *shape, generator=self.rng, device=self.rng.device)
-
-    def uniform(self, low: float = 0, high: float = 1) -> Tensor:
-        return low + (high - low) * self._rand()
-
-    def uniform2(self, low: float, high: float) -> Tensor:
-        return low + (high - low) * self._rand(2)
-
-    def uniform3(self, low: float, high: float) -> Tensor:
-        return low + (high - low) * self._rand(3)
-
-    def log_uniform(self, low: float, high: float) -> Tensor:
-        return torch.exp(self.uniform(math.log(low), math.log(high)))
-
-    def normal(self) -> Tensor:
-        return torch.randn(self.n, generator=self.rng, device=self.rng.device)
-
-    def normal3(self) -> Tensor:
-        return torch.randn(self.n, 3, generator=self.rng, device=self.rng.device)
-
-    def chance(self, probability: float) -> Tensor:
-        return self._rand() < probability
-
-    def sign(self) -> Tensor:
-        return self.chance(0.5).float() * 2 - 1
-
-    def integers(self, high: int) -> Tensor:
-        return torch.randint(high, (self.n,), generator=self.rng, device=self.rng.device)
-
-    def table(self) -> Tensor:
-        """One uniform number for each frame and each of its 256 defect numbers: ``(N, 256)``."""
-        return self._rand(256)
-
-
-def _misalign(image: Tensor, draw: _Draw) -> Tensor:
-    """Shift red and blue against green, as on three-plate colour, and let the plates end within the picture.
-
-    A black and white picture has one plate and one edge. Beyond it lies a rim, and beyond that the light.
-    """
-    n, _, h, w = image.shape
-    coloured = ~_mono(image)
-    shifts = torch.randint(-3, 4, (n, 2, 2), generator=draw.rng, device=image.device) * coloured[..., 0]
-    image = image.clone()
-    for frame, pair in zip(image, shifts.tolist(), strict=True):
-        for channel, shift in zip((0, 2), pair, strict=True):
-            frame[channel] = frame[channel].roll(shift, (0, 1))
-    y, x = (torch.arange(side, dtype=torch.float32, device=image.device) for side in (h, w))
-    turned, mirrored = (draw.chance(0.5)[:, None, None, None] for _ in range(2))
-    along = torch.where(turned, y[:, None].expand(h, w), x.expand(h, w))
-    along = torch.where(mirrored, torch.where(turned, h, w) - 1 - along, along)
-    edge = draw.uniform(-0.3, 0.3)[:, None] * min(h, w) + draw.uniform3(-8, 8) * coloured[..., 0, 0]
-    rim = draw.uniform(1, 30)[:, None, None, None]
-    dark, light = draw.uniform(0, 0.15)[:, None, None, None], draw.uniform(0.85, 1)[:, None, None, None]
-    inverted = draw.chance(0.3)[:, None, None, None]
-    for start, tone in ((0.0, torch.where(inverted, light, dark)), (rim, torch.where(inverted, dark, light))):
-        outside = (edge[..., None, None] - start - along).clamp(0, 1)
-        image = torch.lerp(image, tone.expand_as(image), outside)
-    return image
-
-
 def _visible(excess: Tensor) -> Tensor:
     """Return what a viewer takes for damage, ``(N, 1, H, W)`` bool, from alteration over what hides it.
 
@@ -470,8 +348,3 @@ def _activity(image: Tensor, side: int = 9) -> Tensor:
     grey = image.mean(1, keepdim=True)
     mean, square = (F.avg_pool2d(x, side, 1, side // 2, count_include_pad=False) for x in (grey, grey**2))
     return (square - mean**2).clamp(min=0).sqrt()
-
-
-def _mono(image: Tensor) -> Tensor:
-    """Tell which pictures of a batch are black and white: bool ``(N, 1, 1, 1)``."""
-    return ((image - image[:, :1]).abs().amax((1, 2, 3)) < 1e-3)[:, None, None, None]

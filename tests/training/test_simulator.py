@@ -7,9 +7,11 @@ import skimage.data
 import torch
 
 from training.atlas import Atlas, view
-from training.damage import KINDS, VISIBLE, Conditions, FilmDamage, _Draw, _misalign, _visible
+from training.damage import KINDS, VISIBLE, Conditions, FilmDamage, _visible
+from training.draw import Draw
 from training.film import blur, grain, jpeg
 from training.plates import defect_spots, detail_plates, outline_plate, procedural_plate
+from training.scene import misalign
 from training.simulate import main, to_tensor
 
 
@@ -121,7 +123,7 @@ def test_black_and_white_stays_black_and_white(simulator, photos):
 def test_plates_end_within_pictures_and_their_colours_part(photos):
     grey = photos.mean(1, keepdim=True).expand_as(photos)
     for image, coloured in ((photos, True), (grey, False)):
-        moved = _misalign(image, _Draw(len(image), torch.Generator().manual_seed(0)))
+        moved = misalign(image, Draw(len(image), torch.Generator().manual_seed(0)))
         assert moved.shape == image.shape
         assert ((moved - moved[:, :1]).abs().amax() > 0) == coloured
         assert (moved[:, 1] == image[:, 1]).float().mean() > 0.7  # green stays but where its plate has ended

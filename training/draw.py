@@ -1,0 +1,69 @@
+"""Random numbers for a batch of frames."""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+class Draw:
+    """Random numbers for a batch: one value a frame unless said otherwise, all from one generator.
+
+    Parameters
+    ----------
+    n
+        Frames.
+    rng
+        Generator on the device that the numbers are wanted on.
+    """
+
+    def __init__(self, n: int, rng: torch.Generator) -> None:
+        self.n = n
+        self.rng = rng
+
+    def of(self, chosen: Tensor) -> "Draw":
+        """Draw for the chosen frames only."""
+        return Draw(int(chosen.sum()), self.rng)
+
+    def _rand(self, *shape: int) -> Tensor:
+        return torch.rand(self.n, *shape, generator=self.rng, device=self.rng.device)
+
+    def uniform(self, low: float = 0, high: float = 1) -> Tensor:
+        """Draw evenly from a range, ``(N,)``."""
+        return low + (high - low) * self._rand()
+
+    def uniform2(self, low: float, high: float) -> Tensor:
+        """Draw two numbers a frame evenly from a range, ``(N, 2)``."""
+        return low + (high - low) * self._rand(2)
+
+    def uniform3(self, low: float, high: float) -> Tensor:
+        """Draw three numbers a frame evenly from a range, ``(N, 3)``."""
+        return low + (high - low) * self._rand(3)
+
+    def log_uniform(self, low: float, high: float) -> Tensor:
+        """Draw from a range whose every octave is as likely, ``(N,)``."""
+        return torch.exp(self.uniform(math.log(low), math.log(high)))
+
+    def normal(self) -> Tensor:
+        """Draw from the standard normal distribution, ``(N,)``."""
+        return torch.randn(self.n, generator=self.rng, device=self.rng.device)
+
+    def normal3(self) -> Tensor:
+        """Draw three numbers a frame from the standard normal distribution, ``(N, 3)``."""
+        return torch.randn(self.n, 3, generator=self.rng, device=self.rng.device)
+
+    def chance(self, probability: float) -> Tensor:
+        """Choose each frame with a probability: ``(N,)`` bool."""
+        return self._rand() < probability
+
+    def sign(self) -> Tensor:
+        """Draw 1 or -1, ``(N,)``."""
+        return self.chance(0.5).float() * 2 - 1
+
+    def integers(self, high: int) -> Tensor:
+        """Draw whole numbers from 0 to ``high`` - 1, ``(N,)``."""
+        return torch.randint(high, (self.n,), generator=self.rng, device=self.rng.device)
+
+    def table(self) -> Tensor:
+        """One uniform number for each frame and each of its 256 defect numbers: ``(N, 256)``."""
+        return self._rand(256)

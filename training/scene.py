@@ -1,0 +1,116 @@
+"""What is on the film before it gets dirty: fine detail, tones and colours, plates that end.
+
+Everything is drawn in batches from the generator that a :class:`training.draw.Draw` holds.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from training.atlas import Atlas, view
+from training.draw import Draw
+from training.film import LUMA, blur
+from training.plates import BRIGHT_DETAILS, DETAILS, NIGHT_DETAILS, PRINT_DETAILS
+
+
+def add_details(photos: Tensor, plates: Atlas, draw: Draw) -> Tensor:
+    """Blend lettering, wires, twigs, stars and the like into pictures, as part of the clean truth.
+
+    Parameters
+    ----------
+    photos
+        ``(N, 3, H, W)`` in [0, 1].
+    plates
+        Plates of detail, whole sets in the order of ``training.plates.DETAILS``.
+    draw
+        Random numbers for N frames.
+    """
+    index = draw.integers(len(plates))
+    centre = draw.uniform2(0, float(plates.sizes[0, 0, 0]))
+    scale = draw.log_uniform(0.35, 1.6)
+    level = (scale < 0.7).long() + (scale < 0.35).long()
+    # level and upright lines above all: a scratch along the film is either
+    angle = torch.where(draw.chance(0.5), draw.integers(4) * (math.pi / 2), draw.uniform(0, 2 * math.pi))
+    positions = view(*photos.shape[-2:], centre, scale, angle, draw.sign())
+    alpha = plates.sample(index, level.clamp(max=plates.levels - 1), *positions)
+    alpha = blur(alpha, draw.uniform(0, 1.2)) * draw.uniform(0.4, 1.0)[:, None, None, None]
+    # print lies on paper, stars and lamps on a dark picture; all else is any colour on any picture
+    kinds = index % len(DETAILS)
+    paper = draw.uniform(0.85, 1) * draw.chance(0.4) * (kinds < PRINT_DETAILS)
+    photos = torch.lerp(photos, photos.mean((2, 3), keepdim=True), paper[:, None, None, None])
+    bright = kinds >= len(DETAILS) - BRIGHT_DETAILS
+    night = (kinds >= len(DETAILS) - NIGHT_DETAILS)[:, None, None, None]
+    ink = torch.where(draw.chance(0.5)[:, None], draw.uniform3(0, 0.3), draw.uniform3(0.6, 1.0))
+    ink = torch.where(bright[:, None], draw.uniform3(0.75, 1.0), ink)[..., None, None]
+    ink = torch.where(is_mono(photos), ink.mean(1, keepdim=True), ink)
+    dim = torch.where(night, draw.uniform(0.05, 0.5)[:, None, None, None], 1.0)
+    return torch.lerp(photos * dim, ink.expand_as(photos), alpha)
+
+
+def develop(photos: Tensor, film: tuple[float, float, float], misaligned: float, draw: Draw) -> Tensor:
+    """Vary contrast and colour; some pictures turn black and white, uninverted negatives, or faded.
+
+    Parameters
+    ----------
+    photos
+        ``(N, 3, H, W)`` in [0, 1].
+    film
+        Probabilities of black and white, of an uninverted negative, and of a colour cast.
+    misaligned
+        Probability of plates that end within the picture, and of colour planes that do not meet.
+    draw
+        Random numbers for N frames.
+    """
+    monochrome, negative, cast = film
+    gamma = draw.normal()[:, None] * 0.2 + draw.normal3() * 0.35 * draw.chance(cast)[:, None]
+    black = draw.uniform(0, 0.12)[:, None, None, None]
+    white = draw.uniform(0.75, 1.0)[:, None, None, None]
+    image = black + (white - black) * photos.clamp(1e-4, 1) ** torch.exp(gamma)[..., None, None]
+    grey = (image * image.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
+    image = torch.where(draw.chance(monochrome)[:, None, None, None], grey, image)
+    parted = draw.chance(misaligned)
+    if parted.any():
+        image[parted] = misalign(image[parted], draw.of(parted))
+    base = draw.uniform3(0, 0.06) + image.new_tensor([0.9, 0.6, 0.42])
+    base = torch.where(is_mono(image)[..., 0, 0], base.mean(1, keepdim=True), base)[..., None, None]
+    uninverted = base * (1 - draw.uniform(0.5, 0.9)[:, None, None, None] * image)
+    return torch.where(draw.chance(negative)[:, None, None, None], uninverted, image)
+
+
+def misalign(image: Tensor, draw: Draw) -> Tensor:
+    """Shift red and blue against green, as on three-plate colour, and let the plates end within the picture.
+
+    A black and white picture has one plate and one edge. Beyond it lies a rim, and beyond that the light.
+
+    Parameters
+    ----------
+    image
+        ``(N, 3, H, W)`` in [0, 1].
+    draw
+        Random numbers for N frames.
+    """
+    n, _, h, w = image.shape
+    coloured = ~is_mono(image)
+    shifts = torch.randint(-3, 4, (n, 2, 2), generator=draw.rng, device=image.device) * coloured[..., 0]
+    image = image.clone()
+    for frame, pair in zip(image, shifts.tolist(), strict=True):
+        for channel, shift in zip((0, 2), pair, strict=True):
+            frame[channel] = frame[channel].roll(shift, (0, 1))
+    y, x = (torch.arange(side, dtype=torch.float32, device=image.device) for side in (h, w))
+    turned, mirrored = (draw.chance(0.5)[:, None, None, None] for _ in range(2))
+    along = torch.where(turned, y[:, None].expand(h, w), x.expand(h, w))
+    along = torch.where(mirrored, torch.where(turned, h, w) - 1 - along, along)
+    edge = draw.uniform(-0.3, 0.3)[:, None] * min(h, w) + draw.uniform3(-8, 8) * coloured[..., 0, 0]
+    rim = draw.uniform(1, 30)[:, None, None, None]
+    dark, light = draw.uniform(0, 0.15)[:, None, None, None], draw.uniform(0.85, 1)[:, None, None, None]
+    inverted = draw.chance(0.3)[:, None, None, None]
+    for start, tone in ((0.0, torch.where(inverted, light, dark)), (rim, torch.where(inverted, dark, light))):
+        outside = (edge[..., None, None] - start - along).clamp(0, 1)
+        image = torch.lerp(image, tone.expand_as(image), outside)
+    return image
+
+
+def is_mono(image: Tensor) -> Tensor:
+    """Tell which pictures of a batch are black and white: bool ``(N, 1, 1, 1)``."""
+    return ((image - image[:, :1]).abs().amax((1, 2, 3)) < 1e-3)[:, None, None, None]
