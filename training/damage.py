@@ -17,9 +17,10 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from training.atlas import Atlas, view
+from training.details import detail_plates
 from training.draw import Draw
 from training.film import blur, grain, jpeg, sharpen, smooth_noise
-from training.plates import damage_plates, defect_spots, detail_plates
+from training.plates import damage_plates, defect_spots
 from training.scene import add_details, develop, is_mono
 
 
@@ -121,7 +122,7 @@ class FilmDamage:
     plates
         Damage plates of ``training.plates``: coverage and the defect's number (``Atlas`` with three levels).
     details
-        Plates of detail that must survive, one channel, whole sets in the order of ``DETAILS`` there.
+        Plates of what must survive, one channel: whole sets in the order of ``training.details.DETAILS``.
     conditions
         What is drawn how often.
     spots

@@ -1,8 +1,8 @@
-"""Film damage and fine detail drawn once on large plates, from which the simulator cuts its samples.
+"""Film damage drawn once on large plates, from which the simulator cuts its samples.
 
 A damage plate is a ``(H, W, 2)`` uint8 array at the scale of a 3600 dpi scan (about 7.06 um a pixel):
 coverage in channel 0, and in channel 1 the number (0 to 255) of the nearest defect, so that each defect gets
-properties of its own. A detail plate is ``(H, W, 1)``: things that look like damage and must survive.
+properties of its own.
 
 Sources of the counts, sizes and classes: the outlines of Ivanova, Williamson and Henderson, *Simulating
 analogue film damage to analyse and improve artefact restoration on high-resolution scans*, Eurographics 2023.
@@ -10,7 +10,7 @@ analogue film damage to analyse and improve artefact restoration on high-resolut
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -116,7 +116,8 @@ def cutout_plate(stamps: dict[str, list[Plate]], size: int, coverage_share: floa
     return number_defects(coverage, rng)
 
 
-def _polyline(canvas: Plate, points: NDArray[np.float64], thickness: int, value: int = 255) -> None:
+def polyline(canvas: Plate, points: NDArray[np.float64], thickness: int, value: int = 255) -> None:
+    """Draw a line through ``points``, ``(K, 2)`` of x and y, into a canvas."""
     rounded = np.round(points * 16).astype(np.int32)
     cv2.polylines(canvas, [rounded], False, value, thickness, cv2.LINE_AA, shift=4)
 
@@ -158,10 +159,10 @@ def procedural_plate(size: int, density: float, rng: Rng) -> Plate:
     for median, curl, share in ((35, 2.0, 0.18), (102, 5.0, 0.05)):  # short and long hairs
         for _ in range(count(share)):
             line = place() + fibre(rng, log_normal(median, 0.5), curl)
-            _polyline(coverage, line, int(rng.integers(2, 8)))
+            polyline(coverage, line, int(rng.integers(2, 8)))
     for _ in range(count(0.012)):  # scratches: long, thin, almost straight
         line = place() + fibre(rng, log_normal(242, 0.7), 0.2)
-        _polyline(coverage, line, int(rng.integers(1, 5)))
+        polyline(coverage, line, int(rng.integers(1, 5)))
     return number_defects(coverage, rng)
 
 
@@ -206,170 +207,4 @@ def damage_plates(
             plates.append(cutout_plate(stamps, size, 0.01 * density, rng))
         else:
             plates.append(procedural_plate(size, density, rng))
-    return plates
-
-
-# Detail that must survive
-
-
-def _lettering(canvas: Plate, rng: Rng) -> None:
-    fonts = [
-        cv2.FONT_HERSHEY_SIMPLEX,
-        cv2.FONT_HERSHEY_DUPLEX,
-        cv2.FONT_HERSHEY_COMPLEX,
-        cv2.FONT_HERSHEY_TRIPLEX,
-    ]
-    alphabet = np.array(
-        list("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .,:;-+*/()'\"   ")
-    )
-    y = 0.0
-    while y < canvas.shape[0]:
-        scale = rng.uniform(0.3, 2.5)
-        y += 34 * scale
-        text = "".join(rng.choice(alphabet, 90))
-        thickness = max(1, round(scale * rng.uniform(0.6, 2.2)))
-        cv2.putText(canvas, text, (0, int(y)), int(rng.choice(fonts)), scale, 255, thickness, cv2.LINE_AA)
-
-
-def _wires(canvas: Plate, rng: Rng) -> None:
-    size = canvas.shape[0]
-    for _ in range(int(rng.integers(8, 24))):
-        middle, angle, sag = rng.uniform(0, size, 2), rng.uniform(0, math.pi), rng.uniform(-0.06, 0.06) * size
-        t = np.linspace(-1, 1, 60)[:, None]
-        along = np.array([math.cos(angle), math.sin(angle)])
-        across = np.array([-math.sin(angle), math.cos(angle)])
-        line = middle + t * size * along + sag * t**2 * across
-        thickness, value = int(rng.integers(1, 7)), int(rng.integers(120, 256))
-        for offset in np.arange(rng.integers(1, 4)) * rng.uniform(8, 40):
-            _polyline(canvas, line + offset * across, thickness, value)
-
-
-def _struts(canvas: Plate, rng: Rng) -> None:
-    """Draw frameworks: straight bars from joint to joint, as of cranes, masts, old aeroplanes and chairs."""
-    size = canvas.shape[0]
-    for _ in range(int(rng.integers(8, 20))):
-        spread = rng.uniform(20, 120, 2)
-        joints = rng.uniform(0, size, 2) + rng.normal(0, 1, (int(rng.integers(4, 14)), 2)) * spread
-        thickness, value = int(rng.integers(1, 10)), int(rng.integers(140, 256))
-        for joint in joints:
-            near = np.argsort(np.linalg.norm(joints - joint, axis=1))[1 : int(rng.integers(2, 5))]
-            for other in joints[near]:
-                _polyline(canvas, np.stack([joint, other]), thickness, value)
-
-
-def _twigs(canvas: Plate, rng: Rng) -> None:
-    def grow(start: NDArray[np.float64], angle: float, length: float, thickness: float) -> None:
-        if length < 6 or thickness < 0.6:
-            return
-        bend = angle + np.cumsum(rng.normal(0, 0.12, 8))
-        line = start + np.cumsum(np.stack([np.cos(bend), np.sin(bend)], -1) * length / 8, axis=0)
-        _polyline(canvas, np.vstack([start, line]), max(1, round(thickness)))
-        for _ in range(int(rng.integers(2, 4))):
-            at = line[rng.integers(3, 8)]
-            grow(at, bend[-1] + rng.normal(0, 0.6), length * rng.uniform(0.5, 0.8), thickness * 0.65)
-
-    for _ in range(7):
-        root = rng.uniform(0, canvas.shape[0], 2)
-        grow(root, rng.uniform(0, 6.3), rng.uniform(120, 320), rng.uniform(3, 10))
-
-
-def _lashes(canvas: Plate, rng: Rng) -> None:
-    for _ in range(40):
-        arc = rng.uniform(0, canvas.shape[0], 2) + fibre(rng, rng.uniform(80, 260), 2.0)
-        length, lean, thickness = rng.uniform(12, 60), rng.normal(0, 0.4), int(rng.integers(1, 4))
-        for i in range(1, len(arc) - 1, int(rng.integers(1, 4))):
-            tangent = arc[i + 1] - arc[i - 1]
-            angle = math.atan2(tangent[1], tangent[0]) + math.pi / 2 + lean + rng.normal(0, 0.12)
-            t = np.linspace(0, 1, 10)[:, None]
-            bow = np.stack([np.cos(angle + t[:, 0] * 0.7), np.sin(angle + t[:, 0] * 0.7)], -1)
-            _polyline(canvas, arc[i] + t * length * rng.uniform(0.7, 1.1) * bow, thickness)
-
-
-def _fence(canvas: Plate, rng: Rng) -> None:
-    size, pitch, thickness = canvas.shape[0], rng.uniform(10, 60), int(rng.integers(1, 6))
-    axes = (0, 1) if rng.random() < 0.5 else (int(rng.integers(2)),)
-    for axis in axes:
-        for at in np.arange(0, size, pitch):
-            line = np.array([[at, 0.0], [at, size]])
-            _polyline(canvas, line[:, ::-1] if axis else line, thickness)
-
-
-def _halftone(canvas: Plate, rng: Rng) -> None:
-    pitch, angle = rng.uniform(4, 12), rng.uniform(0, math.pi)
-    y, x = np.mgrid[: canvas.shape[0], : canvas.shape[1]].astype(np.float32)
-    u, v = x * math.cos(angle) + y * math.sin(angle), y * math.cos(angle) - x * math.sin(angle)
-    wave = np.cos(2 * math.pi * u / pitch) + np.cos(2 * math.pi * v / pitch)
-    coarse = rng.uniform(-1.6, 1.6, (5, 5)).astype(np.float32)
-    level = cv2.resize(coarse, canvas.shape[::-1], interpolation=cv2.INTER_CUBIC)
-    canvas[:] = np.clip((wave - level) * 160 + 128, 0, 255).astype(np.uint8)
-
-
-def _rebate(canvas: Plate, rng: Rng) -> None:
-    size, pitch = canvas.shape[0], rng.uniform(120, 300)
-    for edge in (0.1, 0.6):
-        y = int(edge * size)
-        band = int(pitch * 0.9)
-        canvas[y : y + band] = 255
-        for x in np.arange(-pitch, size, pitch):
-            corner = (int(x), int(y + band * 0.25))
-            opposite = (int(x + pitch * 0.5), int(y + band * 0.75))
-            cv2.rectangle(canvas, corner, opposite, 0, -1, cv2.LINE_AA)
-        text = f"{rng.integers(1, 37)}A  SAFETY {rng.integers(1000, 9999)}  {rng.integers(1, 37)}"
-        start = (int(rng.uniform(0, size / 2)), y + int(band * 0.2))
-        cv2.putText(canvas, text, start, 2, 0.8, 60, 2, cv2.LINE_AA)
-
-
-def _bulbs(canvas: Plate, rng: Rng) -> None:
-    """Draw garlands, rivets and beads: equal discs at equal distances."""
-    size = canvas.shape[0]
-    for _ in range(int(rng.integers(10, 30))):
-        distance, angle = rng.uniform(8, 60), rng.uniform(0, 2 * math.pi)
-        t = np.arange(rng.integers(5, 40)) * distance
-        sag = rng.uniform(-1, 1) / t[-1] * t * (t[-1] - t)
-        turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
-        places = rng.uniform(0, size, 2) + np.stack([t, sag], -1) @ turn
-        if rng.random() < 0.4:
-            _polyline(canvas, places, 1, 160)
-        radius = distance * rng.uniform(0.08, 0.35)
-        for at in np.round(places * 16).astype(int):
-            cv2.circle(canvas, (int(at[0]), int(at[1])), round(radius * 16), 255, -1, cv2.LINE_AA, shift=4)
-
-
-def _lights(canvas: Plate, rng: Rng) -> None:
-    """Draw stars, lamps and snow: round soft points whose brightness follows a power law."""
-    size = canvas.shape[0]
-    light = np.zeros((size, size), np.float32)
-    sharpest = rng.uniform(0.7, 1.5)
-    for _ in range(int(rng.integers(300, 2000))):
-        y, x = rng.integers(8, size - 8, 2)
-        light[y, x] += min(rng.pareto(1.2) + 0.2, 30.0)
-    glow = cv2.GaussianBlur(light, (0, 0), sharpest) * 2 * math.pi * sharpest**2
-    glow += 0.05 * cv2.GaussianBlur(light, (0, 0), 5 * sharpest) * 2 * math.pi * (5 * sharpest) ** 2
-    canvas[:] = np.clip(glow * 200, 0, 255).astype(np.uint8)
-
-
-def _glints(canvas: Plate, rng: Rng) -> None:
-    """Draw the short, level, crowded flashes of sunlit water and foliage."""
-    for _ in range(30):
-        centre, spread = rng.uniform(0, canvas.shape[0], 2), rng.uniform(15, 60, 2)
-        for at in centre + rng.normal(0, 1, (90, 2)) * spread:
-            middle, axes = (int(at[0]), int(at[1])), (int(rng.uniform(1, 9)), int(rng.uniform(1, 3)))
-            cv2.ellipse(canvas, middle, axes, rng.normal(0, 8), 0, 360, 255, -1, cv2.LINE_AA)
-
-
-DETAILS: tuple[Callable[[Plate, Rng], None], ...] = (
-    _lettering, _wires, _struts, _struts, _twigs, _lashes, _fence, _halftone, _rebate, _bulbs, _glints,
-    _lights, _lights,
-)  # fmt: skip
-PRINT_DETAILS = 1  # the first ones, which belong on paper, too
-BRIGHT_DETAILS, NIGHT_DETAILS = 3, 2  # the last ones: always bright; on a darkened picture
-
-
-def detail_plates(rng: Rng, size: int = 1024) -> list[Plate]:
-    """Draw a ``(size, size, 1)`` plate of each kind of detail, in the order of ``DETAILS``."""
-    plates = []
-    for draw in DETAILS:
-        canvas = np.zeros((size, size), np.uint8)
-        draw(canvas, rng)
-        plates.append(canvas[..., None])
     return plates

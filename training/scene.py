@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from training.atlas import Atlas, view
+from training.details import BRIGHT_DETAILS, DETAILS, NIGHT_DETAILS, PRINT_DETAILS
 from training.draw import Draw
 from training.film import LUMA, blur
-from training.plates import BRIGHT_DETAILS, DETAILS, NIGHT_DETAILS, PRINT_DETAILS
 
 
 def add_details(photos: Tensor, plates: Atlas, draw: Draw) -> Tensor:
@@ -22,7 +22,7 @@ def add_details(photos: Tensor, plates: Atlas, draw: Draw) -> Tensor:
     photos
         ``(N, 3, H, W)`` in [0, 1].
     plates
-        Plates of detail, whole sets in the order of ``training.plates.DETAILS``.
+        Plates of detail, whole sets in the order of ``training.details.DETAILS``.
     draw
         Random numbers for N frames.
     """

@@ -19,7 +19,7 @@ from dsr_core.nn.checkpoint import load_checkpoint
 from dsr_core.nn.resnet import WIDTHS
 from dsr_core.nn.unet import UNet, UNetConfig
 from dsr_core.nn.vgg import VGGFeatures
-from training import damage, module, plates
+from training import damage, details, module, plates
 from training import fit as trainer
 from training.config import Config, Stage, load_config
 from training.damage import FilmDamage, Triplet
@@ -55,7 +55,7 @@ def _small(monkeypatch):
         return [plates.procedural_plate(400, density, rng) for density in (1, 4)]
 
     monkeypatch.setattr(damage, "damage_plates", two_plates)
-    monkeypatch.setattr(damage, "detail_plates", partial(plates.detail_plates, size=256))
+    monkeypatch.setattr(damage, "detail_plates", partial(details.detail_plates, size=256))
     monkeypatch.setattr(module, "VALIDATION_CROPS", 4)
     monkeypatch.setattr(module, "VALIDATION_SIZE", 64)
 

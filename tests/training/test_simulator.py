@@ -8,9 +8,10 @@ import torch
 
 from training.atlas import Atlas, view
 from training.damage import KINDS, VISIBLE, Conditions, FilmDamage, _visible
+from training.details import detail_plates
 from training.draw import Draw
 from training.film import blur, grain, jpeg
-from training.plates import defect_spots, detail_plates, outline_plate, procedural_plate
+from training.plates import defect_spots, outline_plate, procedural_plate
 from training.scene import misalign
 from training.simulate import main, to_tensor
 
