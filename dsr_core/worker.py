@@ -149,7 +149,7 @@ class Worker:
         samples, marks = [], []
         for x, y, width, height in places:
             part = slice(y, y + height), slice(x, x + width)
-            marks.append(np.ascontiguousarray(mask[part]).view(np.uint8) * np.uint8(255))
+            marks.append(mask[part] * np.uint8(255))
             samples.append(np.ascontiguousarray(alpha(image[part], mask[part])))
         header = {
             "type": "composed",

@@ -63,6 +63,10 @@ class Atlas:
         self.data, self.sizes, self.offsets = (t.to(device) for t in (self.data, self.sizes, self.offsets))
         return self
 
+    def level(self, scale: Tensor) -> Tensor:
+        """Return the pyramid level to read for ``scale`` output pixels to one of level 0, both ``(N,)``."""
+        return ((scale < 0.7).long() + (scale < 0.35).long()).clamp(max=self.levels - 1)
+
     def sample(self, index: Tensor, level: Tensor, y: Tensor, x: Tensor, *, nearest: bool = False) -> Tensor:
         """Read images at continuous positions, mirrored beyond their borders.
 

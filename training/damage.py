@@ -234,7 +234,6 @@ class FilmDamage:
         n, _, h, w = clean.shape
         index = draw.integers(len(self.plates))
         scale = draw.log_uniform(*c.scale)
-        level = (scale < 0.7).long() + (scale < 0.35).long()
         centre = torch.stack([draw.uniform(), draw.uniform()], -1) * self.plates.sizes[index, 0]
         kept = draw.table() < draw.uniform(*c.amount)[:, None]
         if c.aimed and self.spots is not None:
@@ -246,6 +245,7 @@ class FilmDamage:
         y, x = view(h, w, centre, scale, draw.uniform(0, 2 * math.pi), draw.sign())
         wander = smooth_noise(n, 2, h, w, 9, draw.rng) * draw.uniform(0, 1.5)[:, None, None, None]
         y, x = y + wander[:, 0], x + wander[:, 1]
+        level = self.plates.level(scale)
         coverage = self.plates.sample(index, level, y, x)[:, :1]
         number = self.plates.sample(index, level, y, x, nearest=True)[:, 1].long()
 

@@ -29,11 +29,10 @@ def add_details(photos: Tensor, plates: Atlas, draw: Draw) -> Tensor:
     index = draw.integers(len(plates))
     centre = draw.uniform2(0, float(plates.sizes[0, 0, 0]))
     scale = draw.log_uniform(0.35, 1.6)
-    level = (scale < 0.7).long() + (scale < 0.35).long()
     # level and upright lines above all: a scratch along the film is either
     angle = torch.where(draw.chance(0.5), draw.integers(4) * (math.pi / 2), draw.uniform(0, 2 * math.pi))
     positions = view(*photos.shape[-2:], centre, scale, angle, draw.sign())
-    alpha = plates.sample(index, level.clamp(max=plates.levels - 1), *positions)
+    alpha = plates.sample(index, plates.level(scale), *positions)
     alpha = blur(alpha, draw.uniform(0, 1.2)) * draw.uniform(0.4, 1.0)[:, None, None, None]
     # print lies on paper, stars and lamps on a dark picture; all else is any colour on any picture
     kinds = index % len(DETAILS)

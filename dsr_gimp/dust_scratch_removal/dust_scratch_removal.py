@@ -249,15 +249,13 @@ class Target:
     def compose(self, engine, config):
         """Return what the engine makes of the region: header and `Patches`."""
         x, y, width, height = self.region
-        alpha = {REPAIRS_MASK: "added", REPAIRS_ALPHA: "masked"}.get(config.get_property("output"), "kept")
-        if not self.drawable.is_layer():
-            alpha = "kept"
+        repairs = {REPAIRS_MASK: "added", REPAIRS_ALPHA: "masked"} if self.drawable.is_layer() else {}
         header, payload = engine.wait(
             engine.send(
                 "compose",
                 options=options(config),
                 region=[x - self.seen[0], y - self.seen[1], width, height],
-                alpha=alpha,
+                alpha=repairs.get(config.get_property("output"), "kept"),
             )
         )
         return header, Patches(header["places"], *_halves(header, payload))
