@@ -3,7 +3,7 @@
 A **frame** is a head of 16 bytes, a JSON object in UTF-8 and a payload of raw bytes, one after the other. The
 head is little-endian: the four bytes ``DSRF``, the JSON's length as uint32, the payload's length as uint64.
 
-**Greeting.** The worker begins: ``{"type": "hello", "protocol": 2, "version": "0.1.0", "models": ["3"]}``.
+**Greeting.** The worker begins: ``{"type": "hello", "protocol": 3, "version": "0.1.0", "models": ["3"]}``.
 A client that speaks another protocol number says so and stops. ``models`` are those that came along.
 
 **Requests** carry ``type`` and ``id`` (an integer of the client's choice); each is answered, in order, by
@@ -22,9 +22,9 @@ frames that carry the same ``id``: any number of ``progress`` and then one of ``
     Applies the options to what the network said; never runs it. ``options`` are the fields of
     `dsr_core.Options`. ``alpha``: ``kept`` (channels as they came), ``added`` (an opaque alpha channel, where
     there is none) or ``masked`` (an alpha channel that is 0 outside the mask).
-    -> ``composed`` (``defects``, ``changed``: pixels in the mask, ``places``: rectangles [x, y, width,
-    height] within the region, outside of which nothing has changed, ``pixels``: bytes of the first part);
-    payload: the samples of one place after the other, then their masks, one byte a pixel, 0 or 255.
+    -> ``composed`` (``changed``: pixels in the mask, ``places``: rectangles [x, y, width, height] within the
+    region, outside of which nothing has changed, ``pixels``: bytes of the first part); payload: the samples
+    of one place after the other, then their masks, one byte a pixel, 0 or 255.
 ``preview`` (``options``, ``view`` [x, y, width, height], ``step``, ``after``)
     -> ``preview`` (``defects``, ``changed``, ``width``, ``height``, ``pixels``: bytes of the first part);
     payload: the view reduced ``step`` times, samples as they came or (``after``) restored, then the defects'
@@ -45,7 +45,7 @@ import numpy as np
 
 from dsr_core.errors import DsrError
 
-PROTOCOL = 2
+PROTOCOL = 3
 MAGIC = b"DSRF"
 _HEAD = struct.Struct("<4sIQ")
 _LONGEST_HEADER = 1 << 20

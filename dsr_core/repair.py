@@ -101,10 +101,12 @@ def compose(
     else:
         check_mask(mask, prediction)
         mask = mask.copy(order="C")
-    image = prediction.image.copy()
-    in_bands(
-        lambda rows: _put(image, prediction.repaired, mask, rows, options.feather), len(mask), options.feather
-    )
+    image = np.empty(prediction.image.shape, prediction.image.dtype)
+
+    def fill_in(rows: slice) -> None:
+        mend(prediction, mask, rows, options.feather, image[rows])
+
+    in_bands(fill_in, len(mask), options.feather)
     count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
     return Restoration(
         image=image,
@@ -125,20 +127,36 @@ def check_mask(mask: NDArray[np.bool_], prediction: Prediction) -> None:
         raise DsrError(f"The mask must be bool of {wanted} pixels, not {mask.dtype} of {mask.shape}.")
 
 
-def _put(image: Image, repaired: Image, mask: NDArray[np.bool_], rows: slice, feather: float) -> None:
-    """Blend the repair into these rows of the image, inside the mask.
+def mend(prediction: Prediction, mask: NDArray[np.bool_], rows: slice, feather: float, out: Image) -> None:
+    """Copy rows of the image and blend the repair into them, inside the mask.
 
-    Only samples of the mask are written: the others cannot change by rounding. How much a pixel gets of the
+    Only samples of the mask are blended: the others cannot change by rounding. How much a pixel gets of the
     repair rises over ``feather`` pixels from the mask's edge; it depends on the mask alone, so that a mask
     that a person saved gives the same picture again.
+
+    Parameters
+    ----------
+    prediction
+        The image's prediction.
+    mask
+        ``(H, W)`` bool.
+    rows
+        Which rows.
+    feather
+        As in `Options`.
+    out
+        ``(rows, W[, C])``, contiguous: gets the result.
     """
-    distance, full = distance_within(mask, rows, feather + 1), np.float32(feather + 1)
-    inside, before, after = mask[rows], colour(image)[rows], repaired[rows]
+    np.copyto(out, prediction.image[rows])
+    inside, after = mask[rows], prediction.repaired[rows]
     at = np.flatnonzero(inside)
+    if not len(at):
+        return
+    distance, full = distance_within(mask, rows, feather + 1), np.float32(feather + 1)
     if len(at) < _SPARSE * inside.size:
         opacity = np.minimum(distance.ravel().take(at) / full, 1)
-        mixed = blend(pick(image[rows], at), pick(after, at), opacity[:, None])
-        flat = colour(image[rows].reshape(1, inside.size, -1))[0]
+        mixed = blend(pick(out, at), pick(after, at), opacity[:, None])
+        flat = colour(out.reshape(1, inside.size, -1))[0]
         for channel in range(after.shape[2]):
             flat[at, channel] = mixed[:, channel]
         return
@@ -146,6 +164,6 @@ def _put(image: Image, repaired: Image, mask: NDArray[np.bool_], rows: slice, fe
         strip = slice(top, top + _STRIP)
         opacity = np.minimum(distance[strip] / full, 1)
         for channel in range(after.shape[2]):
-            plane = before[strip, :, channel]
+            plane = colour(out)[strip, :, channel]
             mixed = blend(plane, after[strip, :, channel], opacity)
             np.copyto(plane, mixed, where=inside[strip])

@@ -1,262 +1,14 @@
-"""The process behind an editor's plug-in, ``python -m dsr_core.worker``: it answers `dsr_core.protocol`."""
+"""The process behind an editor's plug-in, ``python -m dsr_core.worker``: it speaks `dsr_core.protocol`."""
 
 import os
 import queue
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO, NoReturn
+from typing import Any, NoReturn
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
-from dsr_core import Options, Prediction, compose, predict
 from dsr_core.errors import DsrError
-from dsr_core.models import find_model, installed_names
-from dsr_core.protocol import PROTOCOL, Buffer, project_version, read_frame, write_frame
-
-DTYPES = {
-    "u8": "uint8",
-    "u16": "uint16",
-    "u32": "uint32",
-    "half": "float16",
-    "float": "float32",
-    "double": "float64",
-}
-OUTLINE = (255, 30, 80, 255)  # RGBA: a red that neither sepia nor skin comes near
-INSIDE = (255, 30, 80, 60)
-
-Array = NDArray[Any]
-Reply = tuple[dict[str, Any], Sequence[Buffer]]
-
-
-class Worker:
-    """Holds one picture and what the network said about it, and answers requests.
-
-    Parameters
-    ----------
-    output
-        Where frames go.
-    """
-
-    def __init__(self, output: BinaryIO) -> None:
-        self.output = output
-        self.cancelled: set[int] = set()
-        self._image: Array | None = None
-        self._linear = False
-        self._clip: NDArray[np.uint8] | None = None
-        self._prediction: Prediction | None = None
-        self._composed: tuple[Options, Array, NDArray[np.bool_], int] | None = None
-
-    def greet(self) -> None:
-        """Send the first frame."""
-        greeting = {"type": "hello", "protocol": PROTOCOL, "version": project_version()}
-        write_frame(self.output, {**greeting, "models": installed_names()})
-
-    def answer(self, request: dict[str, Any], payload: memoryview) -> None:
-        """Answer one request; what the user can put right becomes an ``error`` frame."""
-        actions = {
-            "margin": lambda: self._margin(request),
-            "predict": lambda: self._predict(request, payload),
-            "compose": lambda: self._compose(request),
-            "preview": lambda: self._preview(request),
-        }
-        try:
-            header, parts = actions.get(request.get("type", ""), lambda: _refuse(request))()
-        except DsrError as error:
-            header, parts = {"type": "error", "message": str(error)}, ()
-        except MemoryError:
-            header, parts = (
-                {"type": "error", "message": "There is not enough memory; select a part of the picture."},
-                (),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            message = f"The plug-in's request is not understood ({error!r}); run `dsr-gimp install` again."
-            header, parts = {"type": "error", "message": message}, ()
-        write_frame(self.output, {**header, "id": request.get("id")}, parts)
-
-    def _margin(self, request: dict[str, Any]) -> Reply:
-        return {"type": "margin", "margin": find_model(request["model"]).margin}, ()
-
-    def _predict(self, request: dict[str, Any], payload: memoryview) -> Reply:
-        self._prediction = self._composed = None
-        if "width" in request:
-            self._take_picture(request, payload)
-        if self._image is None:
-            raise DsrError("The plug-in sent no picture; run `dsr-gimp install` again.")
-        steps = predict(
-            self._image, model=request["model"], provider=request["provider"], linear=self._linear
-        )
-        while True:
-            try:
-                progress = next(steps)
-            except StopIteration as stop:
-                self._prediction = stop.value
-                break
-            if request["id"] in self.cancelled:
-                steps.close()
-                return {"type": "cancelled"}, ()
-            fields = {"done": progress.done, "total": progress.total, "note": progress.note}
-            write_frame(self.output, {"type": "progress", "id": request["id"], **fields})
-        found: Prediction = self._prediction
-        notes = list(found.notes)
-        return {
-            "type": "predicted",
-            "model": found.model.name,
-            "provider": found.provider,
-            "notes": notes,
-        }, ()
-
-    def _take_picture(self, request: dict[str, Any], payload: memoryview) -> None:
-        """Unpack the payload of ``predict`` without copying it."""
-        height, width, channels = (int(request[key]) for key in ("height", "width", "channels"))
-        dtype = np.dtype(DTYPES[request["dtype"]])
-        samples = height * width * channels
-        clipped = height * width if request["clip"] else 0
-        if len(payload) != samples * dtype.itemsize + clipped:
-            raise DsrError("The plug-in sent too many or too few pixels; run `dsr-gimp install` again.")
-        shape = (height, width) if channels == 1 else (height, width, channels)
-        self._image = np.frombuffer(payload, dtype, samples).reshape(shape)
-        self._linear = bool(request["linear"])
-        self._clip = None
-        if clipped:
-            self._clip = np.frombuffer(payload, np.uint8, clipped, len(payload) - clipped).reshape(
-                height, width
-            )
-
-    def _restored(self, fields: dict[str, Any]) -> tuple[Array, NDArray[np.bool_], int]:
-        """Return picture, mask and number of defects for these options, remembered until they change."""
-        options = Options(**fields)
-        if self._prediction is None:
-            raise DsrError("The network has not run yet; wait for it.")
-        if self._composed is None or self._composed[0] != options:
-            result = compose(self._prediction, options)
-            image, mask, defects = result.image, result.mask, result.defects
-            if self._clip is not None:
-                image = blend(self._prediction.image, image, self._clip)
-                mask = mask & (self._clip > 0)
-                defects = int(np.unique(result.labels[mask]).size)
-            self._composed = options, image, mask, defects
-        return self._composed[1:]
-
-    def _compose(self, request: dict[str, Any]) -> Reply:
-        image, mask, defects = self._restored(request["options"])
-        here = _slices(request["region"])
-        image, mask = image[here], mask[here]
-        alpha = ALPHA[request["alpha"]]
-        places = occupied(mask)
-        samples, marks = [], []
-        for x, y, width, height in places:
-            part = slice(y, y + height), slice(x, x + width)
-            marks.append(mask[part] * np.uint8(255))
-            samples.append(np.ascontiguousarray(alpha(image[part], mask[part])))
-        header = {
-            "type": "composed",
-            "defects": defects,
-            "changed": int(np.count_nonzero(mask)),
-            "places": places,
-            "pixels": sum(part.nbytes for part in samples),
-        }
-        return header, [part.data for part in samples + marks]
-
-    def _preview(self, request: dict[str, Any]) -> Reply:
-        image, mask, defects = self._restored(request["options"])
-        if not request["after"] and self._prediction is not None:
-            image = self._prediction.image
-        here, step = _slices(request["view"]), int(request["step"])
-        pixels = np.ascontiguousarray(shrink(image[here], step))
-        marks = outlines(shrink_mask(mask[here], step))
-        height, width = marks.shape[:2]
-        header = {"type": "preview", "defects": defects, "changed": int(np.count_nonzero(mask))}
-        return {**header, "width": width, "height": height, "pixels": pixels.nbytes}, (
-            pixels.data,
-            marks.data,
-        )
-
-
-def _refuse(request: dict[str, Any]) -> NoReturn:
-    raise DsrError(f"The plug-in asks for {request.get('type')!r}; run `dsr-gimp install` again.")
-
-
-def blend(before: Array, after: Array, clip: NDArray[np.uint8]) -> Array:
-    """Return ``before`` where ``clip`` is 0, ``after`` where it is 255 (to the bit), a mixture in between."""
-    result = before.copy()
-    full = clip == 255  # noqa: PLR2004
-    result[full] = after[full]
-    partly = (clip > 0) & ~full
-    low, high = before[partly].astype(np.float64), after[partly].astype(np.float64)
-    share = clip[partly].astype(np.float64) / 255
-    mixed = low + (high - low) * (share[:, None] if before.ndim > 2 else share)  # noqa: PLR2004
-    result[partly] = np.rint(mixed) if before.dtype.kind == "u" else mixed
-    return result
-
-
-def shrink(pixels: Array, step: int) -> Array:
-    """Return a view reduced ``step`` times by area, same type; the last row and column may be partial."""
-    if step == 1:
-        return pixels
-    size = (-(-pixels.shape[1] // step), -(-pixels.shape[0] // step))
-    known = pixels.dtype in (np.uint8, np.uint16, np.float32, np.float64)
-    work = np.ascontiguousarray(pixels if known else pixels.astype(np.float64))
-    small = cv2.resize(work, size, interpolation=cv2.INTER_AREA)
-    return (small if known or pixels.dtype.kind == "f" else np.rint(small)).astype(pixels.dtype)
-
-
-def shrink_mask(mask: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:
-    """Return a mask reduced ``step`` times, in which no marked pixel gets lost."""
-    height, width = mask.shape
-    padded = np.pad(mask, ((0, -height % step), (0, -width % step)))
-    blocks = padded.reshape(padded.shape[0] // step, step, padded.shape[1] // step, step)
-    return np.asarray(blocks.any(axis=(1, 3)))
-
-
-def outlines(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Return a mask as a picture to lay over another: (H, W, 4) 8-bit RGBA, an outline around each defect."""
-    inside = mask.view(np.uint8)
-    around = cv2.dilate(inside, np.ones((3, 3), np.uint8)) > inside
-    marks = np.zeros((*mask.shape, 4), np.uint8)
-    marks[mask] = INSIDE
-    marks[around] = OUTLINE
-    return marks
-
-
-def occupied(mask: NDArray[np.bool_], side: int = 32) -> list[tuple[int, int, int, int]]:
-    """Return rectangles (x, y, width, height) that cover a mask: neighbouring blocks that are not empty."""
-    height, width = mask.shape
-    places = []
-    for row, blocks in enumerate(shrink_mask(mask, side)):
-        edges = np.flatnonzero(np.diff(blocks, prepend=False, append=False)) * side
-        top = row * side
-        for left, right in edges.reshape(-1, 2).tolist():
-            places.append((left, top, min(right, width) - left, min(side, height - top)))
-    return places
-
-
-def _with_alpha(pixels: Array, shown: NDArray[np.bool_] | bool) -> Array:
-    """Return the pixels with an alpha channel: 0 where they are not shown, else what it was, or opaque."""
-    if pixels.ndim == 2:  # noqa: PLR2004
-        pixels = pixels[..., None]
-    opaque = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
-    colours = pixels.shape[2] - (pixels.shape[2] % 2 == 0)
-    result = np.full((*pixels.shape[:2], colours + 1), opaque, pixels.dtype)
-    result[..., : pixels.shape[2]] = pixels
-    result[..., -1] *= shown
-    return result
-
-
-ALPHA: dict[str, Callable[[Array, NDArray[np.bool_]], Array]] = {
-    "kept": lambda pixels, _: pixels,
-    "added": lambda pixels, _: _with_alpha(pixels, True),
-    "masked": _with_alpha,
-}
-
-
-def _slices(rectangle: Sequence[int]) -> tuple[slice, slice]:
-    x, y, width, height = (int(value) for value in rectangle)
-    if min(x, y) < 0 or min(width, height) < 1:
-        raise DsrError("The plug-in asks for a part outside the picture; run `dsr-gimp install` again.")
-    return slice(y, y + height), slice(x, x + width)
+from dsr_core.models import installed_names
+from dsr_core.protocol import PROTOCOL, project_version, read_frame, write_frame
 
 
 def main() -> NoReturn:
@@ -264,8 +16,8 @@ def main() -> NoReturn:
     # Whatever a library prints must not land between the frames.
     output = os.fdopen(os.dup(1), "wb", buffering=1 << 16)
     os.dup2(2, 1)
-    worker = Worker(output)
     requests: queue.SimpleQueue[tuple[dict[str, Any], memoryview]] = queue.SimpleQueue()
+    cancelled: set[int] = set()
 
     def listen() -> None:
         """Take requests while the network runs; the editor's end or death is noticed at once and ends all."""
@@ -275,7 +27,7 @@ def main() -> NoReturn:
             while True:
                 header, payload = read_frame(source)
                 if header.get("type") == "cancel":
-                    worker.cancelled.add(header.get("target", -1))
+                    cancelled.add(header.get("target", -1))
                 else:
                     requests.put((header, payload))
         except EOFError:
@@ -287,10 +39,14 @@ def main() -> NoReturn:
             os._exit(status)
 
     try:
-        worker.greet()
+        greeting = {"type": "hello", "protocol": PROTOCOL, "version": project_version()}
+        write_frame(output, {**greeting, "models": installed_names()})
         threading.Thread(target=listen, daemon=True).start()
+        from dsr_core.session import Session  # noqa: PLC0415 - OpenCV and onnxruntime, while the picture comes
+
+        session = Session(output, cancelled)
         while True:
-            worker.answer(*requests.get())
+            session.answer(*requests.get())
     except BrokenPipeError:
         os._exit(0)
 

@@ -134,7 +134,9 @@ def _exchange(requests: BinaryIO, replies: BinaryIO) -> str:
     ask = {"type": "compose", "id": 2, "options": options, "region": [0, 0, 128, 128], "alpha": "kept"}
     write_frame(requests, ask)
     header = _answer(replies)
-    return f"{ran}, {header['defects']} defect found in a test picture with one speck"
+    if not header["changed"]:
+        raise DsrError(f"The speck in the test picture was not found ({ran}); install the package again.")
+    return f"{ran}, which finds the speck in a test picture"
 
 
 def _answer(replies: BinaryIO) -> dict[str, Any]:

@@ -74,6 +74,8 @@ class Config:
         Numbers of the real frames for training and for validation.
     validation_photos
         Folder of photographs for validation.
+    hard_negatives
+        Table of ``training.mine``: places that an earlier model took for damage (see ``Conditions.hard``).
     conditions
         Changes to ``training.damage.Conditions``.
     seed
@@ -107,6 +109,7 @@ class Config:
     damage_data: Path | None = None
     frames: tuple[str, ...] = ("01", "03", "04", "05", "07")
     validation_frames: tuple[str, ...] = ("08", "10")
+    hard_negatives: Path | None = None
     conditions: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     ema: float = 0.999
@@ -153,7 +156,7 @@ def load_config(path: Path) -> Config:
         if "network" in values:
             lists = {key: tuple(v) if isinstance(v, list) else v for key, v in values["network"].items()}
             values["network"] = UNetConfig(**lists)
-        for key in ("photos", "validation_photos", "damage_data", "initial"):
+        for key in ("photos", "validation_photos", "damage_data", "initial", "hard_negatives"):
             if values.get(key) is not None:
                 values[key] = Path(values[key])
         for key in ("frames", "validation_frames"):

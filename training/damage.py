@@ -53,6 +53,8 @@ class Conditions:
         Size of the damage against a 3600 dpi scan (log-uniform).
     photo_scale
         Size of the photograph against its file (log-uniform).
+    hard
+        Probability that a frame is cut around a place that an earlier model took for damage.
     amount
         Share of a plate's defects that are kept.
     aimed
@@ -80,6 +82,7 @@ class Conditions:
 
     scale: tuple[float, float] = (0.2, 1.5)
     photo_scale: tuple[float, float] = (0.3, 1.5)
+    hard: float = 0.0
     amount: tuple[float, float] = (0.1, 1.0)
     aimed: float = 0.0
     clean: float = 0.1

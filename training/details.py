@@ -55,6 +55,35 @@ def _struts(canvas: Plate, rng: Rng) -> None:
                 polyline(canvas, np.stack([joint, other]), thickness, value)
 
 
+def _rigging(canvas: Plate, rng: Rng) -> None:
+    """Draw masts and their stays: long fine lines a little off the upright, where scratches are, too."""
+    size = canvas.shape[0]
+    for _ in range(int(rng.integers(6, 14))):
+        top, bottom = rng.uniform(-0.6, 0.3) * size, rng.uniform(0.7, 1.5) * size
+        x, spread = rng.uniform(0, size), rng.uniform(0.02, 0.4) * size
+        value, thickness = int(rng.integers(110, 256)), int(rng.integers(1, 5))
+        if rng.random() < 0.5:
+            polyline(canvas, np.array([[x, top], [x + rng.normal(0, 20), bottom]]), int(rng.integers(5, 40)))
+        for foot in rng.normal(x, spread, int(rng.integers(1, 10))):
+            joint = [x + rng.normal(0, 6), top + rng.uniform(0, 0.3) * size]
+            polyline(canvas, np.array([joint, [foot, bottom]]), thickness, value)
+
+
+def _rims(canvas: Plate, rng: Rng) -> None:
+    """Draw panels, rails and tyres whose edge catches the light: long, smooth, brighter in places."""
+    size = canvas.shape[0]
+    for _ in range(int(rng.integers(6, 14))):
+        x = np.linspace(-50, size + 50, 80)
+        bow = rng.uniform(-0.15, 0.15) * size * ((x / size - rng.uniform(0, 1)) ** 2)
+        line = np.stack([x, rng.uniform(0, size) + rng.normal(0, 0.03) * x + bow], -1)
+        depth = rng.uniform(20, 250)
+        polyline(canvas, line + np.array([0, depth / 2]), int(depth), int(rng.integers(0, 110)))
+        light = 255 * np.clip(fibre(rng, 4, 3.0, len(x))[:, 0] + rng.uniform(0.3, 1), 0.2, 1)
+        thickness = int(rng.integers(2, 15))
+        for i in range(len(x) - 1):
+            polyline(canvas, line[i : i + 2], thickness, int(light[i]))
+
+
 def _twigs(canvas: Plate, rng: Rng) -> None:
     def grow(start: NDArray[np.float64], angle: float, length: float, thickness: float) -> None:
         if length < 6 or thickness < 0.6:
@@ -155,12 +184,44 @@ def _glints(canvas: Plate, rng: Rng) -> None:
             cv2.ellipse(canvas, middle, axes, rng.normal(0, 8), 0, 360, 255, -1, cv2.LINE_AA)
 
 
+def _disc(
+    canvas: Plate,
+    middle: NDArray[np.float64],
+    axes: NDArray[np.float64],
+    turn: float,
+    value: int,
+    ends: tuple[float, float] = (0, 360),
+    thickness: int = -1,
+) -> None:
+    """Draw an ellipse, filled or, from one angle to another, as a line."""
+    x, y, a, b = np.round(np.concatenate([middle, axes]) * 16).astype(int).tolist()
+    cv2.ellipse(canvas, (x, y), (a, b), turn, *ends, value, thickness, cv2.LINE_AA, shift=4)
+
+
+def _gloss(canvas: Plate, rng: Rng) -> None:
+    """Draw helmets, paint and glass: round bodies in soft light, with sharp reflections of lamps."""
+    size = canvas.shape[0]
+    for _ in range(int(rng.integers(16, 36))):
+        middle, radius = rng.uniform(0, size, 2), rng.uniform(25, 180)
+        axes, turn = radius * np.array([1, rng.uniform(0.5, 1)]), rng.uniform(0, 180)
+        light = rng.uniform(-0.45, 0.45, 2)
+        for step in np.linspace(0, 1, 24):  # from the rim of the body to its lit place
+            _disc(canvas, middle + step * light * radius, axes * (1 - step), turn, int(20 + 120 * step))
+        for _ in range(int(rng.integers(1, 4))):
+            at = middle + (light + rng.normal(0, 0.12, 2)) * radius
+            _disc(canvas, at, axes * rng.uniform(0.02, 0.14, 2), turn + rng.normal(0, 10), 255)
+        if rng.random() < 0.4:  # along the rim
+            start = rng.uniform(0, 300)
+            ends, rim = (start, start + rng.uniform(15, 90)), axes * rng.uniform(0.8, 0.97)
+            _disc(canvas, middle, rim, turn, 230, ends, int(rng.integers(1, 6)))
+
+
 DETAILS: tuple[Callable[[Plate, Rng], None], ...] = (
-    _lettering, _wires, _struts, _struts, _twigs, _lashes, _fence, _halftone, _rebate, _bulbs, _glints,
-    _lights, _lights,
+    _lettering, _wires, _rigging, _rigging, _struts, _twigs, _lashes, _fence, _halftone, _rebate, _bulbs,
+    _rims, _glints, _gloss, _lights,
 )  # fmt: skip
 PRINT_DETAILS = 1  # the first ones, which belong on paper, too
-BRIGHT_DETAILS, NIGHT_DETAILS = 3, 2  # the last ones: always bright; on a darkened picture
+BRIGHT_DETAILS, NIGHT_DETAILS = 4, 2  # the last ones: always bright; on a darkened picture
 
 
 def detail_plates(rng: Rng, size: int = 1024) -> list[Plate]:

@@ -21,6 +21,7 @@ from dsr_core.nn.vgg import VGGFeatures
 from training.config import Config
 from training.damage import VISIBLE, FilmDamage, Triplet
 from training.metrics import average_precision
+from training.mine import read_places
 from training.muon import Muon
 from training.photos import Photos, list_photos
 
@@ -118,7 +119,8 @@ class Restorer(pl.LightningModule):
         """Load the photographs and draw the plates, on the training device."""
         c = self.config
         paths = list_photos(c.photos)
-        self.photos = Photos(paths, self.device)
+        places = read_places(c.hard_negatives, paths) if c.hard_negatives else None
+        self.photos = Photos(paths, self.device, places)
         base = FilmDamage.build(c.damage_data, c.frames, seed=c.seed, device=self.device)
         self.simulator = base.with_conditions(**c.conditions)
         validation = FilmDamage.build(c.damage_data, c.validation_frames, seed=c.seed + 1, device=self.device)
@@ -149,10 +151,12 @@ class Restorer(pl.LightningModule):
         """Make the batch of a step: damaged photographs, or degraded and clean ones in the prior stage."""
         stage, _ = self.config.stage_at(step)
         rng = self._rng(step)
-        photos = self.photos.crops(stage.batch, stage.crop, self.simulator.conditions.photo_scale, rng)
+        simulator = self.simulator.with_conditions(**stage.conditions)
+        conditions = simulator.conditions
+        photos = self.photos.crops(stage.batch, stage.crop, conditions.photo_scale, rng, conditions.hard)
         if stage.task == "prior":
             return degrade(photos, rng), photos
-        return self.simulator.with_conditions(**stage.conditions)(photos, rng)
+        return simulator(photos, rng)
 
     def training_step(self, numbered: tuple[int, Any], _: int) -> Tensor:
         """Run the network on a batch, return the loss."""

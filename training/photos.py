@@ -51,17 +51,25 @@ class Photos:
         Files to hold; all 861 of the training set take about 3.5 GB.
     device
         Where they live.
+    places
+        ``(K, 4)`` of ``training.mine.read_places``: where crops are aimed at, on a share of them.
     """
 
-    def __init__(self, paths: Iterable[Path], device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, paths: Iterable[Path], device: torch.device | str = "cpu", places: Tensor | None = None
+    ) -> None:
         with ThreadPoolExecutor(4) as pool:
             images = list(pool.map(read_photo, paths))
         self.atlas = Atlas(images, levels=2).to(device)
+        self.places = None if places is None else places.to(device)
 
-    def crops(self, n: int, size: int, scale: tuple[float, float], rng: torch.Generator) -> Tensor:
+    def crops(
+        self, n: int, size: int, scale: tuple[float, float], rng: torch.Generator, hard: float = 0.0
+    ) -> Tensor:
         """Draw ``n`` random crops ``(n, 3, size, size)`` in [0, 1].
 
-        Each is one photograph at a log-uniform scale, turned by a quarter (some by any angle) and mirrored.
+        Each is one photograph at a log-uniform scale, turned by a quarter (some by any angle) and mirrored;
+        a share ``hard`` of them is cut around the places, if there are any.
         """
         device = rng.device
 
@@ -69,6 +77,10 @@ class Photos:
             return torch.rand(n, *shape, generator=rng, device=device)
 
         index = torch.randint(len(self.atlas), (n,), generator=rng, device=device)
+        if self.places is not None and hard:
+            chosen = self.places[torch.multinomial(self.places[:, 3], n, replacement=True, generator=rng)]
+            aimed = uniform() < hard
+            index = torch.where(aimed, chosen[:, 0].long(), index)
         factor = torch.exp(math.log(scale[0]) + uniform() * math.log(scale[1] / scale[0]))
         quarter = torch.randint(4, (n,), generator=rng, device=device) * (math.pi / 2)
         angle = torch.where(uniform() < 0.25, uniform() * 2 * math.pi, quarter)
@@ -76,6 +88,9 @@ class Photos:
         sizes = self.atlas.sizes[index, 0].float()
         first, last = torch.minimum(reach, sizes / 2), torch.maximum(sizes - reach, sizes / 2)
         centre = torch.lerp(first, last, uniform(2))
+        if self.places is not None and hard:
+            aim = chosen[:, 1:3] + (uniform(2) - 0.5) * 0.8 * size / factor[:, None]
+            centre = torch.where(aimed[:, None], aim.clamp(first, last), centre)
         mirror = (uniform() < 0.5).float() * 2 - 1
         positions = view(size, size, centre, factor, angle, mirror)
         return self.atlas.sample(index, (factor < 0.6).long(), *positions)

@@ -11,7 +11,7 @@ from torch import Tensor
 from training.atlas import Atlas, view
 from training.details import BRIGHT_DETAILS, DETAILS, NIGHT_DETAILS, PRINT_DETAILS
 from training.draw import Draw
-from training.film import LUMA, blur
+from training.film import LUMA, blur, smooth_noise
 
 
 def add_details(photos: Tensor, plates: Atlas, draw: Draw) -> Tensor:
@@ -98,10 +98,15 @@ def misalign(image: Tensor, draw: Draw) -> Tensor:
             frame[channel] = frame[channel].roll(shift, (0, 1))
     y, x = (torch.arange(side, dtype=torch.float32, device=image.device) for side in (h, w))
     turned, mirrored = (draw.chance(0.5)[:, None, None, None] for _ in range(2))
+    # nearly straight: cut by hand, and flaking
+    fray = smooth_noise(draw.n, 1, h, w, 24, draw.rng) * draw.uniform(0, 3)[:, None, None, None]
+    fray = fray + smooth_noise(draw.n, 1, h, w, 5, draw.rng) * draw.uniform(0, 1.5)[:, None, None, None] ** 2
     along = torch.where(turned, y[:, None].expand(h, w), x.expand(h, w))
     along = torch.where(mirrored, torch.where(turned, h, w) - 1 - along, along)
+    along = along + fray + draw.normal()[:, None, None, None] * 0.01 * torch.where(turned, x, y[:, None])
     edge = draw.uniform(-0.3, 0.3)[:, None] * min(h, w) + draw.uniform3(-8, 8) * coloured[..., 0, 0]
-    rim = draw.uniform(1, 30)[:, None, None, None]
+    rim = draw.log_uniform(1, 40)[:, None, None, None]
+    rim = rim * (1 + 0.4 * smooth_noise(draw.n, 1, h, w, 40, draw.rng)).clamp(min=0.1)
     dark, light = draw.uniform(0, 0.15)[:, None, None, None], draw.uniform(0.85, 1)[:, None, None, None]
     inverted = draw.chance(0.3)[:, None, None, None]
     for start, tone in ((0.0, torch.where(inverted, light, dark)), (rim, torch.where(inverted, dark, light))):

@@ -27,7 +27,7 @@ gi.require_version("Gimp", "3.0")
 from gi.repository import Babl, Gegl, Gimp, GLib, GObject
 
 PROCEDURE = "plug-in-dust-scratch-removal"
-PROTOCOL = 2
+PROTOCOL = 3
 HEAD = struct.Struct("<4sIQ")
 # What GIMP sets for its own Python and libraries would break another Python.
 GIMPS_OWN = ("PYTHON", "GI_TYPELIB", "LD_LIBRARY", "GTK_", "GDK_PIXBUF", "BABL_", "GEGL_", "GIO_")
@@ -35,7 +35,7 @@ OPTIONS = ("sensitivity", "polarity", "min-size", "max-size", "grow", "feather")
 REPAIRS_MASK, REPAIRS_ALPHA, RESTORED, IN_PLACE = "repairs", "repairs-alpha", "restored", "in-place"
 SELECTION, CHANNEL = "selection", "channel"
 STRIP = 1 << 23  # bytes that move between GIMP and the worker in one go; their memory is used again
-TILE = 128  # rows of a tile of GIMP's, which would otherwise be read twice
+TILE = 128  # side of a tile of GIMP's
 FULLY = 100.0  # a layer's opacity, in per cent
 
 
@@ -269,18 +269,43 @@ class Patches:
 
     def write(self, buffer, coding, x, y):
         """Put the samples into a buffer in which the region begins at (x, y)."""
-        self._write(buffer, coding, x, y, self.pixels)
+        self._set(buffer, coding, x, y, self.pixels)
+        buffer.flush()
 
     def write_mask(self, buffer, x, y):
         """Put the mask into a buffer in which the region begins at (x, y)."""
-        self._write(buffer, "Y u8", x, y, self.mask)
+        self._set(buffer, "Y u8", x, y, self.mask)
+        buffer.flush()
 
-    def _write(self, buffer, coding, x, y, samples):
+    def draw(self, drawable):
+        """Put the samples, in the drawable's own format, into an empty drawable of the region's size."""
+        self._draw(drawable, Babl.get_name(drawable.get_format()), self.pixels)
+
+    def draw_mask(self, drawable):
+        """Put the mask into an empty drawable of the region's size."""
+        self._draw(drawable, "Y u8", self.mask)
+
+    def _set(self, buffer, coding, x, y, samples):
         pixel_size = len(samples) // max(len(self.mask), 1)
         for left, top, width, height in self.places:
             size = width * height * pixel_size
             buffer.set(_rect((x + left, y + top, width, height)), coding, bytes(samples[:size]))
             samples = samples[size:]
+
+    def _draw(self, drawable, coding, samples):
+        """Draw in the plug-in's own memory and hand over whole tiles: GIMP need not send its empty ones."""
+        size = drawable.get_width(), drawable.get_height()
+        draft = Gegl.Buffer.new(Babl.get_name(drawable.get_format()), 0, 0, *size)
+        self._set(draft, coding, 0, 0, samples)
+        buffer = drawable.get_buffer()
+        tiles = {
+            (column, top // TILE)
+            for left, top, width, _ in self.places
+            for column in range(left // TILE, (left + width - 1) // TILE + 1)
+        }
+        for column, row in sorted(tiles):
+            tile = _rect((column * TILE, row * TILE, TILE, TILE))
+            draft.copy(tile, Gegl.AbyssPolicy.NONE, buffer, tile)
         buffer.flush()
 
 
@@ -397,6 +422,7 @@ def add_layer(target, output, patches):
     x, y, width, height = target.region
     if output == RESTORED:
         layer, place = copy_of(target), target.region
+        patches.write(layer.get_buffer(), target.format, *place[:2])
     else:
         layer = Gimp.Layer.new(
             image,
@@ -409,7 +435,7 @@ def add_layer(target, output, patches):
         )
         layer.set_offsets(target.offset[0] + x, target.offset[1] + y)
         place = (0, 0, width, height)
-    patches.write(layer.get_buffer(), Babl.get_name(layer.get_format()), *place[:2])
+        patches.draw(layer)
     layer.update(*place)
     image.insert_layer(layer, source.get_parent(), image.get_item_position(source))
     if output != RESTORED:
@@ -445,7 +471,7 @@ def add_mask(layer, shown, hidden, offset):
     """Give a layer a mask of the patches shown, or of all, where the source layer's own does not hide it."""
     mask = layer.create_mask(Gimp.AddMaskType.BLACK if shown else Gimp.AddMaskType.WHITE)
     if shown:
-        shown.write_mask(mask.get_buffer(), 0, 0)
+        shown.draw_mask(mask)
     if hidden:
         mask.combine_masks(hidden, Gimp.ChannelOps.INTERSECT, *offset)
     layer.add_mask(mask)

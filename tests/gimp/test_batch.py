@@ -9,7 +9,7 @@ from batches import PRECISIONS, Outcome
 from scene import HEIGHT, TYPES, WIDTH, scene
 
 from dsr_core import Options, Restoration, restore
-from dsr_core.worker import blend, occupied
+from dsr_core.session import blend, occupied
 
 
 @pytest.fixture(scope="session")

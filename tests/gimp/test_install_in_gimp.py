@@ -32,7 +32,7 @@ def test_install_run_and_uninstall(version: str, make_job: Callable[[str], Job],
     assert "interpreters/dust_scratch_removal.interp" in job.dsr_gimp("install", path=path).stdout
     examined = job.dsr_gimp("doctor", path=path).stdout
     assert f"GIMP {version} (/job/home/.config/GIMP/{version}): the filter will appear" in examined
-    assert "model 3 on cpu, 1 defect found" in examined
+    assert "model 3 on cpu, which finds the speck" in examined
 
     job.batch(SCRIPT, "plug-in-script-fu-eval", path=path)
     result = cv2.imread(str(job.folder / "out" / "scan.png"), cv2.IMREAD_UNCHANGED)[..., ::-1]

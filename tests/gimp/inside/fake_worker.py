@@ -14,7 +14,7 @@ def say(header):
     sys.stdout.buffer.flush()
 
 
-say({"type": "hello", "protocol": 0 if kind == "old" else 2, "version": "0", "models": ["3"]})
+say({"type": "hello", "protocol": 0 if kind == "old" else 3, "version": "0", "models": ["3"]})
 if kind == "dying":
     sys.stderr.write("terminate called after throwing an instance of std::bad_alloc\n")
     sys.exit(3)

@@ -28,7 +28,7 @@ def processor():
 
 
 with open("/job/in/scan.json") as file:
-    width, height = json.load(file)
+    width, height, pause = json.load(file)
 with open("/job/in/scan.raw", "rb") as file:
     samples = file.read()
 seconds = {}
@@ -48,6 +48,7 @@ for output in ("repairs", "repairs-alpha", "restored", "in-place", "selection"):
     config.set_core_object_array("drawables", [layer])
     for name, value in {"model": "/job/toy.onnx", "provider": "cpu", "output": output}.items():
         config.set_property(name, value)
+    time.sleep(pause)
     started = time.perf_counter(), processor()
     assert procedure.run(config).index(0) == Gimp.PDBStatusType.SUCCESS, Gimp.get_pdb().get_last_error()
     seconds[output] = time.perf_counter() - started[0], processor() - started[1]

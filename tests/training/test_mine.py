@@ -1,0 +1,70 @@
+"""Hard negative mining: places in photographs, and crops around them."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from dsr_core.errors import DsrError
+from training import mine
+from training.photos import Photos
+
+SIDE, PLACE = 256, (192, 64)  # the photograph's; row and column of its only mark
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two flat photographs, the second with a white square that nobody should take for dust."""
+    made = tmp_path / "photos"
+    made.mkdir()
+    for name in ("plain", "marked"):
+        picture = np.full((SIDE, SIDE, 3), 60, np.uint8)
+        if name == "marked":
+            picture[PLACE[0] - 4 : PLACE[0] + 4, PLACE[1] - 4 : PLACE[1] + 4] = 255
+        cv2.imwrite(str(made / f"{name}.png"), picture)
+    return made
+
+
+@pytest.fixture
+def table(folder, tmp_path, toy_model):
+    path = tmp_path / "new" / "places.csv"
+    status = mine.main(["--photos", str(folder), "--model", str(toy_model), "--output", str(path)])
+    assert status == 0
+    return path
+
+
+def test_what_a_model_takes_for_damage_becomes_a_place(folder, table):
+    (place,) = mine.read_places(table, sorted(folder.iterdir())).tolist()
+    assert place[0] == 0  # "marked" comes before "plain"
+    assert place[1:3] == pytest.approx(PLACE, abs=3)
+    assert 4 <= place[3] <= 6  # a square of 4 pixels at half the size, and what comes near damage around it
+
+
+def test_aimed_crops_hold_the_place_and_others_are_as_they_were(folder, table):
+    paths = sorted(folder.iterdir())
+    photos = Photos(paths, places=mine.read_places(table, paths))
+
+    def crops(hard):
+        return photos.crops(16, 48, (0.5, 1.0), torch.Generator().manual_seed(1), hard)
+
+    assert (crops(1.0).amax((1, 2, 3)) > 0.9).all()
+    assert (crops(0.0).amax((1, 2, 3)) > 0.9).float().mean() < 0.5
+    assert torch.equal(
+        crops(0.0), Photos(paths).crops(16, 48, (0.5, 1.0), torch.Generator().manual_seed(1), 1.0)
+    )
+
+
+def test_a_table_of_other_photographs_is_refused(folder, table, tmp_path):
+    with pytest.raises(DsrError, match="names none of the photographs"):
+        mine.read_places(table, [tmp_path / "other.png"])
+    with pytest.raises(DsrError, match="not a table of"):
+        mine.read_places(tmp_path / "missing.csv", sorted(folder.iterdir()))
+    table.write_text("file,y\nmarked.png,3\n")
+    with pytest.raises(DsrError, match="not a table of"):
+        mine.read_places(table, sorted(folder.iterdir()))
+
+
+def test_a_missing_folder_is_a_sentence(tmp_path, caplog, toy_model):
+    arguments = ["--photos", str(tmp_path / "none"), "--model", str(toy_model)]
+    assert mine.main([*arguments, "--output", str(tmp_path / "x.csv")]) == 1
+    assert "none" in caplog.text

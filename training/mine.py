@@ -1,0 +1,110 @@
+"""Hard negative mining: where a model takes part of a clean photograph for damage.
+
+``python -m training.mine --photos DIR --model 3-fast --output FILE.csv`` runs an earlier model over the
+photographs at half their size. Training then cuts a share of its crops around these places
+(``hard_negatives`` of a configuration, ``hard`` of the conditions), where there is most to learn.
+"""
+
+import argparse
+import csv
+import logging
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+import dsr_core
+from dsr_core.errors import DsrError
+from training.photos import list_photos, read_photo
+
+log = logging.getLogger("training.mine")
+
+SUSPECTED = 64  # of 255: half of what it takes to be repaired, so that near misses are learned from, too
+
+
+def false_alarms(photo: NDArray[np.uint8], model: str | Path, provider: str = "auto") -> NDArray[np.float64]:
+    """Find what a model takes for damage in a clean photograph seen at half its size.
+
+    Parameters
+    ----------
+    photo
+        ``(H, W, 3)`` uint8 RGB.
+    model, provider
+        As in :func:`dsr_core.predict`.
+
+    Returns
+    -------
+    NDArray
+        ``(K, 3)``: row and column in pixels of the photograph, and the area in pixels of the smaller one.
+    """
+    half = cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    found = dsr_core.run(dsr_core.predict(half, model=model, provider=provider)).probability >= SUSPECTED
+    _, _, stats, centroids = cv2.connectedComponentsWithStats(found.view(np.uint8))
+    places = np.stack([centroids[:, 1] * 2, centroids[:, 0] * 2, stats[:, cv2.CC_STAT_AREA]], -1)
+    return places[1:]
+
+
+def read_places(path: Path, photos: Sequence[Path]) -> Tensor:
+    """Read what :func:`main` wrote: ``(K, 4)`` float of the photograph's index, row, column and weight.
+
+    A place weighs the square root of its area: neither the many tiny ones nor the few large ones are all.
+
+    Raises
+    ------
+    DsrError
+        The table cannot be read, or names none of the photographs.
+    """
+    index = {photo.name: i for i, photo in enumerate(photos)}
+    try:
+        with path.open(newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["file"] in index]
+        places = [
+            [index[row["file"]], float(row["y"]), float(row["x"]), float(row["area"]) ** 0.5] for row in rows
+        ]
+    except (OSError, KeyError, ValueError) as error:
+        raise DsrError(f"{path} is not a table of training.mine: {error}.") from error
+    if not places:
+        raise DsrError(f"{path} names none of the photographs; run training.mine on their folder.")
+    return torch.tensor(places)
+
+
+def write_places(path: Path, photos: Iterable[Path], model: str | Path) -> int:
+    """Mine photographs, write a table (``file``, ``y``, ``x``, ``area``) and return the number of places."""
+    count = 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["file", "y", "x", "area"])
+        for photo in photos:
+            places = false_alarms(read_photo(photo), model)
+            table.writerows([photo.name, round(y), round(x), int(area)] for y, x, area in places)
+            count += len(places)
+    return count
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m training.mine", description="Find what a model takes for damage in clean photographs."
+    )
+    parser.add_argument("--photos", type=Path, required=True, help="folder of clean photographs")
+    parser.add_argument("--model", default="3-fast", help="model to learn the faults of (default: 3-fast)")
+    parser.add_argument("--output", type=Path, required=True, help="table to write, *.csv")
+    args = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        count = write_places(args.output, list_photos(args.photos), args.model)
+        log.info("%d places in %s", count, args.output)
+    except (DsrError, OSError) as error:
+        log.error("%s", error)  # noqa: TRY400 - a sentence for the user, no traceback
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
