@@ -21,7 +21,7 @@ from training.details import detail_plates
 from training.draw import Draw
 from training.film import blur, grain, jpeg, sharpen, smooth_noise
 from training.plates import damage_plates, defect_spots
-from training.scene import add_details, develop, is_mono
+from training.scene import add_details, develop, is_mono, mirror_border
 
 
 class Triplet(NamedTuple):
@@ -76,6 +76,8 @@ class Conditions:
         Probabilities of black and white, of an uninverted negative, and of a colour cast.
     misaligned
         Probability of plates that end within the picture, and of colour planes that do not meet.
+    mirrored
+        Probability of a border beyond which the scan is mirrored, on the side where its plates end.
     sharpening, jpeg, hard_edges, defocus
         Probabilities of a sharpened scan, of JPEG, of unsmoothed one-pixel damage, and of defocused damage.
     """
@@ -93,6 +95,7 @@ class Conditions:
     details: float = 0.25
     film: tuple[float, float, float] = (0.15, 0.08, 0.3)
     misaligned: float = 0.03
+    mirrored: float = 0.0
     sharpening: float = 0.3
     jpeg: float = 0.25
     hard_edges: float = 0.15
@@ -199,7 +202,8 @@ class FilmDamage:
         detailed = draw.chance(c.details)
         if detailed.any():
             clean[detailed] = add_details(clean[detailed], self.details, draw.of(detailed))
-        clean = develop(clean, c.film, c.misaligned, draw)
+        side = draw.integers(4)
+        clean = develop(clean, c.film, c.misaligned, side, draw)
 
         depth = c.grain * draw.uniform() ** 2
         depth[draw.chance(0.2)] = 0
@@ -229,7 +233,12 @@ class FilmDamage:
             quality = draw.uniform(50, 97)[compressed]
             both = jpeg(torch.cat([clean[compressed], damaged[compressed]]), quality.repeat(2))
             clean[compressed], damaged[compressed] = both.chunk(2)
-        return Triplet(damaged, clean, alteration, mask)
+        truth = Triplet(damaged, clean, alteration, mask)
+        reach = draw.log_uniform(1, min(photos.shape[2:]) / 4).long()
+        for frame in draw.chance(c.mirrored).nonzero().flatten().tolist():
+            for part in truth:
+                part[frame] = mirror_border(part[frame], int(side[frame]), int(reach[frame]))
+        return truth
 
     def _lay_dust(self, clean: Tensor, mono: Tensor, draw: Draw) -> Tensor:
         """Cut a piece of a plate for each picture and lay its defects on it."""

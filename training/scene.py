@@ -47,7 +47,9 @@ def add_details(photos: Tensor, plates: Atlas, draw: Draw) -> Tensor:
     return torch.lerp(photos * dim, ink.expand_as(photos), alpha)
 
 
-def develop(photos: Tensor, film: tuple[float, float, float], misaligned: float, draw: Draw) -> Tensor:
+def develop(
+    photos: Tensor, film: tuple[float, float, float], misaligned: float, side: Tensor, draw: Draw
+) -> Tensor:
     """Vary contrast and colour; some pictures turn black and white, uninverted negatives, or faded.
 
     Parameters
@@ -58,6 +60,8 @@ def develop(photos: Tensor, film: tuple[float, float, float], misaligned: float,
         Probabilities of black and white, of an uninverted negative, and of a colour cast.
     misaligned
         Probability of plates that end within the picture, and of colour planes that do not meet.
+    side
+        ``(N,)``: where they end, 0 left, 1 right, 2 top, 3 bottom.
     draw
         Random numbers for N frames.
     """
@@ -70,14 +74,14 @@ def develop(photos: Tensor, film: tuple[float, float, float], misaligned: float,
     image = torch.where(draw.chance(monochrome)[:, None, None, None], grey, image)
     parted = draw.chance(misaligned)
     if parted.any():
-        image[parted] = misalign(image[parted], draw.of(parted))
+        image[parted] = misalign(image[parted], side[parted], draw.of(parted))
     base = draw.uniform3(0, 0.06) + image.new_tensor([0.9, 0.6, 0.42])
     base = torch.where(is_mono(image)[..., 0, 0], base.mean(1, keepdim=True), base)[..., None, None]
     uninverted = base * (1 - draw.uniform(0.5, 0.9)[:, None, None, None] * image)
     return torch.where(draw.chance(negative)[:, None, None, None], uninverted, image)
 
 
-def misalign(image: Tensor, draw: Draw) -> Tensor:
+def misalign(image: Tensor, side: Tensor, draw: Draw) -> Tensor:
     """Shift red and blue against green, as on three-plate colour, and let the plates end within the picture.
 
     A black and white picture has one plate and one edge. Beyond it lies a rim, and beyond that the light.
@@ -86,6 +90,8 @@ def misalign(image: Tensor, draw: Draw) -> Tensor:
     ----------
     image
         ``(N, 3, H, W)`` in [0, 1].
+    side
+        ``(N,)``: where the plates end, 0 left, 1 right, 2 top, 3 bottom.
     draw
         Random numbers for N frames.
     """
@@ -97,7 +103,7 @@ def misalign(image: Tensor, draw: Draw) -> Tensor:
         for channel, shift in zip((0, 2), pair, strict=True):
             frame[channel] = frame[channel].roll(shift, (0, 1))
     y, x = (torch.arange(side, dtype=torch.float32, device=image.device) for side in (h, w))
-    turned, mirrored = (draw.chance(0.5)[:, None, None, None] for _ in range(2))
+    turned, mirrored = (side >= 2)[:, None, None, None], (side % 2 == 1)[:, None, None, None]
     # nearly straight: cut by hand, and flaking
     fray = smooth_noise(draw.n, 1, h, w, 24, draw.rng) * draw.uniform(0, 3)[:, None, None, None]
     fray = fray + smooth_noise(draw.n, 1, h, w, 5, draw.rng) * draw.uniform(0, 1.5)[:, None, None, None] ** 2
@@ -113,6 +119,25 @@ def misalign(image: Tensor, draw: Draw) -> Tensor:
         outside = (edge[..., None, None] - start - along).clamp(0, 1)
         image = torch.lerp(image, tone.expand_as(image), outside)
     return image
+
+
+def mirror_border(image: Tensor, side: int, reach: int) -> Tensor:
+    """Mirror an image ``(C, H, W)`` at an axis ``reach`` pixels from a side, as the filter does at borders.
+
+    Parameters
+    ----------
+    image
+        Any values.
+    side
+        0 left, 1 right, 2 top, 3 bottom.
+    reach
+        Pixels that are replaced, at most half the image.
+    """
+    along = 1 if side >= 2 else 2
+    far = (along,) if side % 2 else ()
+    position = torch.arange(image.shape[along], device=image.device)
+    position = torch.where(position < reach, 2 * reach - 1 - position, position)
+    return image.flip(far).index_select(along, position).flip(far)
 
 
 def is_mono(image: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from training.details import detail_plates
 from training.draw import Draw
 from training.film import blur, grain, jpeg
 from training.plates import defect_spots, outline_plate, procedural_plate
-from training.scene import misalign
+from training.scene import mirror_border, misalign
 from training.simulate import main, to_tensor
 
 
@@ -124,7 +124,8 @@ def test_black_and_white_stays_black_and_white(simulator, photos):
 def test_plates_end_within_pictures_and_their_colours_part(photos):
     grey = photos.mean(1, keepdim=True).expand_as(photos)
     for image, coloured in ((photos, True), (grey, False)):
-        moved = misalign(image, Draw(len(image), torch.Generator().manual_seed(0)))
+        side = torch.arange(len(image)) % 4
+        moved = misalign(image, side, Draw(len(image), torch.Generator().manual_seed(0)))
         assert moved.shape == image.shape
         assert ((moved - moved[:, :1]).abs().amax() > 0) == coloured
         assert (moved[:, 1] == image[:, 1]).float().mean() > 0.7  # green stays but where its plate has ended
@@ -233,3 +234,22 @@ def test_the_command_refuses_what_is_no_photograph(tmp_path, caplog):
     text.write_text("no photograph")
     assert main([str(text), "--output-dir", str(tmp_path)]) == 1
     assert "not a readable photograph" in caplog.text
+
+
+@pytest.mark.parametrize("side", range(4))
+def test_a_border_is_mirrored_on_the_side_asked_for(side):
+    image = torch.rand(3, 20, 30, generator=torch.Generator().manual_seed(side))
+    mirrored = mirror_border(image, side, 6)
+    dim, length = (1, 20) if side >= 2 else (2, 30)
+    inner, border = (6, 0) if side % 2 == 0 else (length - 12, length - 6)
+    expected = image.narrow(dim, inner, 6).flip(dim)
+    assert torch.equal(mirrored.narrow(dim, border, 6), expected)
+    kept = 6 if side % 2 == 0 else 0
+    assert torch.equal(mirrored.narrow(dim, kept, length - 6), image.narrow(dim, kept, length - 6))
+
+
+def test_mirrored_frames_stay_whole(simulator, photos):
+    truth = damage(simulator, photos, mirrored=1.0, clean=0.0, jpeg=0.0)
+    altered = (truth.damaged - truth.clean).abs().amax(1, keepdim=True)
+    assert torch.equal(altered, truth.alteration)
+    assert truth.mask.any()
