@@ -27,14 +27,14 @@ log = logging.getLogger("training.mine")
 SUSPECTED = 64  # of 255: half of what it takes to be repaired, so that near misses are learned from, too
 
 
-def false_alarms(photo: NDArray[np.uint8], model: str | Path, provider: str = "auto") -> NDArray[np.float64]:
+def false_alarms(photo: NDArray[np.uint8], model: str | Path) -> NDArray[np.float64]:
     """Find what a model takes for damage in a clean photograph seen at half its size.
 
     Parameters
     ----------
     photo
         ``(H, W, 3)`` uint8 RGB.
-    model, provider
+    model
         As in :func:`dsr_core.predict`.
 
     Returns
@@ -43,14 +43,14 @@ def false_alarms(photo: NDArray[np.uint8], model: str | Path, provider: str = "a
         ``(K, 3)``: row and column in pixels of the photograph, and the area in pixels of the smaller one.
     """
     half = cv2.resize(photo, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    found = dsr_core.run(dsr_core.predict(half, model=model, provider=provider)).probability >= SUSPECTED
+    found = dsr_core.run(dsr_core.predict(half, model=model)).probability >= SUSPECTED
     _, _, stats, centroids = cv2.connectedComponentsWithStats(found.view(np.uint8))
     places = np.stack([centroids[:, 1] * 2, centroids[:, 0] * 2, stats[:, cv2.CC_STAT_AREA]], -1)
     return places[1:]
 
 
 def read_places(path: Path, photos: Sequence[Path]) -> Tensor:
-    """Read what :func:`main` wrote: ``(K, 4)`` float of the photograph's index, row, column and weight.
+    """Read what :func:`write_places` wrote: ``(K, 4)`` float of the photograph's index, row, column and weight.
 
     A place weighs the square root of its area: neither the many tiny ones nor the few large ones are all.
 

@@ -102,7 +102,7 @@ def misalign(image: Tensor, side: Tensor, draw: Draw) -> Tensor:
     for frame, pair in zip(image, shifts.tolist(), strict=True):
         for channel, shift in zip((0, 2), pair, strict=True):
             frame[channel] = frame[channel].roll(shift, (0, 1))
-    y, x = (torch.arange(side, dtype=torch.float32, device=image.device) for side in (h, w))
+    y, x = (torch.arange(length, dtype=torch.float32, device=image.device) for length in (h, w))
     turned, mirrored = (side >= 2)[:, None, None, None], (side % 2 == 1)[:, None, None, None]
     # nearly straight: cut by hand, and flaking
     fray = smooth_noise(draw.n, 1, h, w, 24, draw.rng) * draw.uniform(0, 3)[:, None, None, None]

@@ -25,7 +25,8 @@ def slow(network):
 
 
 def idle():
-    return QThreadPool.globalInstance().activeThreadCount() == 0
+    """Whether the pool comes to rest: a thread is there a moment longer than the worker that it ran."""
+    return QThreadPool.globalInstance().waitForDone(5_000)
 
 
 @pytest.mark.usefixtures("slow")
