@@ -50,7 +50,7 @@ def false_alarms(photo: NDArray[np.uint8], model: str | Path) -> NDArray[np.floa
 
 
 def read_places(path: Path, photos: Sequence[Path]) -> Tensor:
-    """Read what :func:`write_places` wrote: ``(K, 4)`` float of the photograph's index, row, column and weight.
+    """Read what :func:`write_places` wrote, as ``(K, 4)``: the photograph's index, row, column and weight.
 
     A place weighs the square root of its area: neither the many tiny ones nor the few large ones are all.
 

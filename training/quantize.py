@@ -1,8 +1,9 @@
 """Quantise a model: ``python -m training.quantize MODEL --tiles DIR --output FILE``.
 
-The body's convolutions and residual sums become 8-bit (QDQ; weights per channel, activations uint8). The
-first convolution, the last one and everything behind it stay float32: what they compute reaches the picture
-itself. The tiles come from ``training.pairs``, made of training photographs.
+The body's convolutions and residual sums become 8-bit (QDQ; activations uint8; weights per channel, in seven
+bits, since sums of full ones overflow on CPUs without VNNI). The first convolution, the last one and all
+behind it stay float32: what they compute reaches the picture itself. The tiles come from ``training.pairs``,
+made of training photographs.
 """
 
 import argparse
@@ -73,6 +74,7 @@ def quantize(model: ModelInfo, tiles: Path, output: Path, *, overwrite: bool = F
                 quant_format=QuantFormat.QDQ,
                 op_types_to_quantize=["Conv", "Relu", "Add"],
                 per_channel=True,
+                reduce_range=True,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
                 nodes_to_exclude=names[: first + 1] + names[last:],

@@ -2,9 +2,11 @@
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 import skimage.data
 import torch
+from onnx import numpy_helper
 
 from dsr_core import predict, run
 from dsr_core.errors import DsrError
@@ -56,6 +58,18 @@ def test_the_quantised_model_is_smaller_and_agrees(model, tiles, tmp_path, capsy
     assert (slow.probability != fast.probability).any()
     assert main([str(model), "--tiles", str(tiles), "--output", str(quick)]) == 1
     assert "quick.onnx" in capsys.readouterr().err
+
+
+def test_sums_cannot_overflow_on_any_processor(model, tiles, tmp_path):
+    main([str(model), "--tiles", str(tiles), "--output", str(tmp_path / "quick.onnx")])
+    weights = [
+        numpy_helper.to_array(tensor).astype(int)
+        for tensor in onnx.load(tmp_path / "quick.onnx").graph.initializer
+        if tensor.data_type == onnx.TensorProto.INT8
+    ]
+    widest = max(np.abs(kernel).max() for kernel in weights)
+    assert 2 * 255 * widest <= np.iinfo(np.int16).max  # AVX2 adds two products in 16 bits
+    assert widest > 50  # and the range is used
 
 
 def test_without_tiles_it_says_so(model, tmp_path, capsys):
