@@ -5,6 +5,7 @@ import math
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -273,5 +274,5 @@ class Restorer(pl.LightningModule):
             "hardware": hardware,
         }
         net = copy.deepcopy(self.ema.module)
-        net.lower_logit(c.caution)  # type: ignore[operator]
+        net.config = replace(c.network, caution=c.caution)  # type: ignore[assignment]
         save_checkpoint(path, net, info)  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ from dsr_core.errors import DsrError
 
 @dataclass(frozen=True)
 class UNetConfig:
-    """Every dimension of a :class:`UNet`.
+    """Every dimension of a :class:`UNet`, and how cautious it is.
 
     Parameters
     ----------
@@ -26,6 +26,8 @@ class UNetConfig:
         Residual blocks at each level (``decoder_blocks`` has one entry less: the bottleneck has no decoder).
     unshuffle
         Pixels are folded into channels by this factor before the first convolution.
+    caution
+        Taken from every damage logit on its way out.
 
     Notes
     -----
@@ -38,6 +40,7 @@ class UNetConfig:
     encoder_blocks: tuple[int, ...] = (1, 1, 1, 2)
     decoder_blocks: tuple[int, ...] = (1, 1, 1)
     unshuffle: int = 2
+    caution: float = 0.0
 
     @property
     def multiple_of(self) -> int:
@@ -289,14 +292,9 @@ class UNet(nn.Module):
         for up, blocks in zip(self.ups, self.blocks, strict=True):
             x = blocks(torch.relu(up(x) + skips.pop()))
         correction, share, logit = self.head(x).split((3, 1, 1), dim=1)
-        return share * (self.fill(image, logit.detach()) + correction - image), logit
-
-    def lower_logit(self, amount: float) -> None:
-        """Take an amount from every damage logit."""
-        assert isinstance(self.head.conv, nn.Conv2d)  # noqa: S101 - tells the type checker
-        assert self.head.conv.bias is not None  # noqa: S101
-        with torch.no_grad():
-            self.head.conv.bias[-(self.config.unshuffle**2) :] -= amount
+        residual = share * (self.fill(image, logit.detach()) + correction - image)
+        # what is reported cautiously is still filled boldly: a pixel half trusted would bleed into the fill
+        return residual, logit - self.config.caution if self.config.caution else logit
 
     def fill(self, image: Tensor, logit: Tensor) -> Tensor:
         """Return the image with what the logit ``(N, 1, H, W)`` takes for damage filled from around it."""

@@ -1,6 +1,7 @@
 """The U-Net and its two encoders."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -169,3 +170,15 @@ def test_an_untrained_network_fills_what_its_logit_takes_for_damage():
         image = torch.rand(1, 3, 32, 32)
         residual, logit = net(image)
         torch.testing.assert_close(image + residual, net.fill(image, logit))
+
+
+def test_caution_lowers_the_logit_and_leaves_the_fill():
+    torch.manual_seed(0)
+    net = UNet(SMALL).eval()
+    image = torch.rand(1, 3, 32, 32)
+    with torch.no_grad():
+        bold_residual, bold = net(image)
+        net.config = replace(SMALL, caution=1.5)
+        residual, logit = net(image)
+    torch.testing.assert_close(logit, bold - 1.5)
+    assert torch.equal(residual, bold_residual)
