@@ -33,12 +33,12 @@ def find_defects(
 
     Notes
     -----
-    Hysteresis: a component of the pixels above half the threshold counts if one of its pixels exceeds the
-    threshold, so that a hair that fades along its length stays whole while faint specks on their own are left
-    alone.
+    Hysteresis: a component of the pixels above a sixth of the threshold counts if one of its pixels exceeds
+    the threshold, so that a hair that fades along its length stays whole, and no speck is repaired by half,
+    while faint specks on their own are left alone.
     """
     threshold = 255 * min(max(1 - options.sensitivity, 0.02), 0.98)
-    candidates = probability > int(threshold / 2)
+    candidates = probability > max(int(threshold / 6), 2)
     labels: NDArray[Any]
     binary = candidates.view(np.uint8)
     limited = options.min_size > 1 or options.max_size > 0

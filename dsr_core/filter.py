@@ -29,9 +29,7 @@ __all__ = [
     "run",
 ]
 
-_FOUND = (
-    64  # from this probability (of 255) on, the network itself repairs a pixel: the default's lower threshold
-)
+_FOUND = 21  # from this probability (of 255) on, the network has filled a pixel: the default's lower bound
 _RIM = 2  # pixels around these that a grown mask takes along
 _CONVINCED = 0.5
 _MISSED = 0.25  # of a defect; below that the network has understood it
