@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dsr_core import engine, pixels
 from dsr_core.errors import DsrError
+from dsr_core.grain import add_grain
 from dsr_core.models import ModelInfo, find_model
 from dsr_core.options import Options
 from dsr_core.pixels import Image
@@ -102,6 +103,8 @@ def predict(
     ran, notes = yield from _sweep(
         info, provider, samples.shape[:2], lambda tile: tile.cut(samples), write, linear=linear
     )
+    holes = probability >= _FOUND
+    add_grain(repaired, samples, holes, holes, linear=linear)
     return Prediction(image, repaired, probability, info, ran, notes, linear)
 
 
@@ -130,8 +133,8 @@ def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress,
         The mask is not boolean or not of the image's size.
     """
     check_mask(mask, prediction)
-    found = (prediction.probability >= _FOUND).view(np.uint8)
-    marked = mask & (cv2.dilate(found, np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)) == 0)
+    found = prediction.probability >= _FOUND
+    marked = mask & (cv2.dilate(found.view(np.uint8), np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)) == 0)
     samples = pixels.colour(prediction.image)
     repaired = prediction.repaired.copy()
     missed = np.zeros_like(marked)
@@ -160,6 +163,7 @@ def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress,
         wanted=lambda tile: bool(marked[tile.core].any()),
     )
     _inpaint(repaired, samples, marked, missed)
+    add_grain(repaired, samples, found | marked, marked, linear=prediction.linear)
     return replace(prediction, repaired=repaired, provider=ran, notes=prediction.notes + notes)
 
 

@@ -78,6 +78,7 @@ def quantize(model: ModelInfo, tiles: Path, output: Path, *, overwrite: bool = F
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
                 nodes_to_exclude=names[: first + 1] + names[last:],
+                extra_options={"CalibMovingAverage": True},  # one tile's extremes cost all others precision
             )
         written = onnx.load(path)
         onnx.helper.set_model_props(written, model.metadata | {"name": f"{model.name}-fast"})

@@ -1,0 +1,140 @@
+"""Film grain for repairs: what is filled in is smooth, and the film around it is not."""
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dsr_core import pixels
+from dsr_core.pixels import Image
+
+_APART = 4  # pixels around a hole whose grain is no model: damage reaches beyond what is seen of it
+_FINE = 1.0  # standard deviation in pixels of the blur that parts grain from picture
+_WINDOW = 11  # pixels to a side of the squares in which the strength of grain is measured,
+_EVERY = 4  # pixels from one to the next,
+_AROUND = 9  # by as many of them, of which the smoothest tells grain from texture
+_EVEN = 1.25  # even grain on average against where it is weakest by chance
+_PEAK = 3.0  # times the mean amplitude: more than that is picture
+_FURTHEST = 24  # pixels; where grain is looked for
+_REACH = 40  # pixels that have a say in one: the furthest and what surrounds it; a multiple of _EVERY
+_BLOCK = 256  # pixels to a side that are done at once, so that memory does not grow with the image
+_Planes = NDArray[np.float32]
+
+
+def _spiral(count: int = 48) -> list[tuple[int, int]]:
+    """Return shifts in all directions, the short ones first."""
+    radius = np.linspace(2 * _APART, _FURTHEST, count)
+    angle = np.arange(count) * np.pi * (3 - np.sqrt(5))  # the golden angle: no two directions alike
+    down, right = (np.rint(radius * turn(angle)).astype(int) for turn in (np.sin, np.cos))
+    return list(zip(down.tolist(), right.tolist(), strict=True))
+
+
+_SHIFTS = _spiral()
+
+
+def add_grain(
+    repaired: Image,
+    samples: Image,
+    holes: NDArray[np.bool_],
+    wanted: NDArray[np.bool_],
+    *,
+    linear: bool,
+) -> None:
+    """Give what was filled the grain that surrounds it, in place.
+
+    Grain is copied from the nearest undamaged place, at most as strong as in the smoothest place around, so
+    that neither texture nor edges come along, and only as much as the fill lacks. The same input gets the
+    same grain.
+
+    Parameters
+    ----------
+    repaired, samples
+        ``(H, W, 1|3)``: colour samples after and before the repair, in one encoding.
+    holes
+        ``(H, W)``: everything that was filled.
+    wanted
+        ``(H, W)``: the part of it that gets grain.
+    linear
+        Whether the samples are linear light.
+    """
+    height, width, channels = repaired.shape
+
+    def work(corner: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[np.intp], Image] | None:
+        top, left = corner
+        core = slice(top, top + _BLOCK), slice(left, left + _BLOCK)
+        if not wanted[core].any():
+            return None
+        first, start = max(top - _REACH, 0), max(left - _REACH, 0)
+        around = slice(first, top + _BLOCK + _REACH), slice(start, left + _BLOCK + _REACH)
+        before, after = (_planes(image[around], linear) for image in (samples, repaired))
+        inside = np.zeros_like(wanted[around])
+        inside[top - first :, left - start :][:_BLOCK, :_BLOCK] = wanted[core]
+        y, x, values = _grained(after, before, holes[around], inside)
+        encoded = np.empty((1, len(y), channels), repaired.dtype)
+        pixels.from_network(values[:, None], encoded, linear=linear)
+        return y + first, x + start, encoded[0]
+
+    with ThreadPoolExecutor(2) as pool:
+        blocks = list(pool.map(work, product(range(0, height, _BLOCK), range(0, width, _BLOCK))))
+    for y, x, values in filter(None, blocks):  # only now: a block looks at its neighbours as they were
+        repaired[y, x] = values
+
+
+def _planes(image: Image, linear: bool) -> _Planes:
+    planes = np.empty((3, *image.shape[:2]), np.float32)
+    pixels.to_network(image, planes, linear=linear)
+    return planes
+
+
+def _grained(
+    after: _Planes, before: _Planes, holes: NDArray[np.bool_], wanted: NDArray[np.bool_]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], _Planes]:
+    """Return rows and columns of the pixels that lack grain, and their values ``(3, N)`` with it."""
+    picture = np.where(holes, after, before)
+    fine = np.stack([plane - cv2.GaussianBlur(plane, (0, 0), _FINE) for plane in picture])
+    amplitude = np.abs(fine).mean(axis=0)
+    side = 2 * _APART + 1
+    model = cv2.dilate(holes.view(np.uint8), np.ones((side, side), np.uint8)) == 0
+    y, x = np.nonzero(wanted)
+    level = _EVEN * _smoothest(amplitude, model)[y // _EVERY, x // _EVERY]
+    share = cv2.boxFilter(holes.astype(np.float32), -1, (side, side))[y, x]
+    own = cv2.boxFilter(amplitude * holes, -1, (side, side))[y, x] / share
+    lacking = own < level
+    y, x, level, own = y[lacking], x[lacking], level[lacking], own[lacking]
+    source = _sources(y, x, model)
+    grain = fine.reshape(3, -1)[:, source].clip(-_PEAK * level, _PEAK * level)
+    grain *= np.sqrt(1 - (own / level) ** 2)  # what is independent adds in squares
+    grain[:, source < 0] = 0
+    return y, x, after[:, y, x] + grain
+
+
+def _smoothest(amplitude: NDArray[np.float32], model: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the mean amplitude in the smoothest place around every fourth pixel of every fourth row.
+
+    It is 0 where nothing around is a model.
+    """
+    window = (_WINDOW, _WINDOW)
+    share, total = (
+        cv2.blur(values, window)[::_EVERY, ::_EVERY]
+        for values in (model.astype(np.float32), amplitude * model)
+    )
+    enough = share > 0.25  # noqa: PLR2004 -- a mean of a few pixels is no measure
+    mean = np.where(enough, total / np.where(enough, share, 1), np.float32(np.inf))
+    least = cv2.erode(mean, np.ones((_AROUND, _AROUND)))
+    return np.where(least <= 1, least, np.float32(0))
+
+
+def _sources(y: NDArray[np.intp], x: NDArray[np.intp], model: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return a place near each pixel that can be a model, counted row by row, or -1."""
+    height, width = model.shape
+    source = np.full(len(y), -1)
+    for down, right in _SHIFTS:
+        left = np.flatnonzero(source < 0)
+        row, column = y[left] + down, x[left] + right
+        fits = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+        left, row, column = left[fits], row[fits], column[fits]
+        good = model[row, column]
+        source[left[good]] = (row * width + column)[good]
+    return source
