@@ -92,6 +92,18 @@ def test_linear_light_is_restored_in_linear_light(toy_model):
     assert dsr_core.compose(prediction).defects == len(SPECKS)
 
 
+def test_repairs_have_the_grain_of_the_film(toy_model):
+    film = np.random.default_rng(0).normal(0.5, 0.01, (120, 160, 3)).astype(np.float32)
+    specks = np.zeros(film.shape[:2], np.bool_)
+    specks[16:112:24, 16:150:24] = True
+    film[specks] = 1
+    prediction = predicted(film, toy_model)
+    marked = np.roll(specks, (12, 12), axis=(0, 1))
+    marked_too = dsr_core.run(dsr_core.fill(prediction, marked))
+    assert prediction.repaired[specks].std() > 0.003  # the toy's mean alone has 0.001
+    assert marked_too.repaired[marked].std() > 0.003
+
+
 @pytest.mark.usefixtures("small_tiles")
 def test_progress_counts_tiles_and_a_closed_run_ends(toy_model):
     steps = dsr_core.predict(dusty(), model=toy_model, provider="cpu")
