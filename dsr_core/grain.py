@@ -19,7 +19,7 @@ _EVEN = 1.25  # even grain on average against where it is weakest by chance
 _PEAK = 3.0  # times the mean amplitude: more than that is picture
 _FURTHEST = 24  # pixels; where grain is looked for
 _REACH = 40  # pixels that have a say in one: the furthest and what surrounds it; a multiple of _EVERY
-_BLOCK = 256  # pixels to a side that are done at once, so that memory does not grow with the image
+_BLOCK = 512  # pixels to a side that are done at once, so that memory does not grow with the image
 _Planes = NDArray[np.float32]
 
 
@@ -68,10 +68,12 @@ def add_grain(
             return None
         first, start = max(top - _REACH, 0), max(left - _REACH, 0)
         around = slice(first, top + _BLOCK + _REACH), slice(start, left + _BLOCK + _REACH)
-        before, after = (_planes(image[around], linear) for image in (samples, repaired))
-        inside = np.zeros_like(wanted[around])
+        filled = holes[around]
+        picture = _planes(samples[around], linear)
+        picture[:, filled] = _planes(repaired[around][filled][None], linear)[:, 0]
+        inside = np.zeros_like(filled)
         inside[top - first :, left - start :][:_BLOCK, :_BLOCK] = wanted[core]
-        y, x, values = _grained(after, before, holes[around], inside)
+        y, x, values = _grained(picture, filled, inside)
         encoded = np.empty((1, len(y), channels), repaired.dtype)
         pixels.from_network(values[:, None], encoded, linear=linear)
         return y + first, x + start, encoded[0]
@@ -89,25 +91,26 @@ def _planes(image: Image, linear: bool) -> _Planes:
 
 
 def _grained(
-    after: _Planes, before: _Planes, holes: NDArray[np.bool_], wanted: NDArray[np.bool_]
+    picture: _Planes, holes: NDArray[np.bool_], wanted: NDArray[np.bool_]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], _Planes]:
     """Return rows and columns of the pixels that lack grain, and their values ``(3, N)`` with it."""
-    picture = np.where(holes, after, before)
-    fine = np.stack([plane - cv2.GaussianBlur(plane, (0, 0), _FINE) for plane in picture])
-    amplitude = np.abs(fine).mean(axis=0)
+    soft = np.stack([cv2.GaussianBlur(plane, (0, 0), _FINE) for plane in picture])
+    amplitude = cv2.absdiff(picture[1], soft[1])  # green stands for all
     side = 2 * _APART + 1
     model = cv2.dilate(holes.view(np.uint8), np.ones((side, side), np.uint8)) == 0
     y, x = np.nonzero(wanted)
     level = _EVEN * _smoothest(amplitude, model)[y // _EVERY, x // _EVERY]
-    share = cv2.boxFilter(holes.astype(np.float32), -1, (side, side))[y, x]
-    own = cv2.boxFilter(amplitude * holes, -1, (side, side))[y, x] / share
+    share, total = (cv2.blur(values, (side, side))[y, x] for values in (_float(holes), amplitude * holes))
+    own = total / share
     lacking = own < level
     y, x, level, own = y[lacking], x[lacking], level[lacking], own[lacking]
     source = _sources(y, x, model)
-    grain = fine.reshape(3, -1)[:, source].clip(-_PEAK * level, _PEAK * level)
+    grain, soft = (values.reshape(3, -1)[:, source] for values in (picture, soft))
+    grain -= soft
+    np.clip(grain, -_PEAK * level, _PEAK * level, out=grain)
     grain *= np.sqrt(1 - (own / level) ** 2)  # what is independent adds in squares
     grain[:, source < 0] = 0
-    return y, x, after[:, y, x] + grain
+    return y, x, picture[:, y, x] + grain
 
 
 def _smoothest(amplitude: NDArray[np.float32], model: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -117,13 +120,16 @@ def _smoothest(amplitude: NDArray[np.float32], model: NDArray[np.bool_]) -> NDAr
     """
     window = (_WINDOW, _WINDOW)
     share, total = (
-        cv2.blur(values, window)[::_EVERY, ::_EVERY]
-        for values in (model.astype(np.float32), amplitude * model)
+        cv2.blur(values, window)[::_EVERY, ::_EVERY] for values in (_float(model), amplitude * model)
     )
     enough = share > 0.25  # noqa: PLR2004 -- a mean of a few pixels is no measure
     mean = np.where(enough, total / np.where(enough, share, 1), np.float32(np.inf))
     least = cv2.erode(mean, np.ones((_AROUND, _AROUND)))
     return np.where(least <= 1, least, np.float32(0))
+
+
+def _float(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    return mask.astype(np.float32)
 
 
 def _sources(y: NDArray[np.intp], x: NDArray[np.intp], model: NDArray[np.bool_]) -> NDArray[np.intp]:
@@ -132,6 +138,8 @@ def _sources(y: NDArray[np.intp], x: NDArray[np.intp], model: NDArray[np.bool_])
     source = np.full(len(y), -1)
     for down, right in _SHIFTS:
         left = np.flatnonzero(source < 0)
+        if not len(left):
+            break
         row, column = y[left] + down, x[left] + right
         fits = (row >= 0) & (row < height) & (column >= 0) & (column < width)
         left, row, column = left[fits], row[fits], column[fits]
