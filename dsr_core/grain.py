@@ -11,14 +11,13 @@ from dsr_core import pixels
 from dsr_core.pixels import Image
 
 _APART = 4  # pixels around a hole whose grain is no model: damage reaches beyond what is seen of it
-_FINE = 1.0  # standard deviation in pixels of the blur that parts grain from picture
 _WINDOW = 11  # pixels to a side of the squares in which the strength of grain is measured,
-_EVERY = 4  # pixels from one to the next,
-_AROUND = 9  # by as many of them, of which the smoothest tells grain from texture
+_AROUND = 33  # and of the one whose smoothest square tells grain from texture
 _EVEN = 1.25  # even grain on average against where it is weakest by chance
 _PEAK = 3.0  # times the mean amplitude: more than that is picture
 _FURTHEST = 24  # pixels; where grain is looked for
-_REACH = 40  # pixels that have a say in one: the furthest and what surrounds it; a multiple of _EVERY
+REACH = 32
+"""Pixels around one that have a say in its grain."""
 _BLOCK = 512  # pixels to a side that are done at once, so that memory does not grow with the image
 _Planes = NDArray[np.float32]
 
@@ -66,8 +65,8 @@ def add_grain(
         core = slice(top, top + _BLOCK), slice(left, left + _BLOCK)
         if not wanted[core].any():
             return None
-        first, start = max(top - _REACH, 0), max(left - _REACH, 0)
-        around = slice(first, top + _BLOCK + _REACH), slice(start, left + _BLOCK + _REACH)
+        first, start = max(top - REACH, 0), max(left - REACH, 0)
+        around = slice(first, top + _BLOCK + REACH), slice(start, left + _BLOCK + REACH)
         filled = holes[around]
         picture = _planes(samples[around], linear)
         picture[:, filled] = _planes(repaired[around][filled][None], linear)[:, 0]
@@ -94,12 +93,12 @@ def _grained(
     picture: _Planes, holes: NDArray[np.bool_], wanted: NDArray[np.bool_]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], _Planes]:
     """Return rows and columns of the pixels that lack grain, and their values ``(3, N)`` with it."""
-    soft = np.stack([cv2.GaussianBlur(plane, (0, 0), _FINE) for plane in picture])
+    soft = np.stack([_soft(plane) for plane in picture])
     amplitude = cv2.absdiff(picture[1], soft[1])  # green stands for all
     side = 2 * _APART + 1
     model = cv2.dilate(holes.view(np.uint8), np.ones((side, side), np.uint8)) == 0
     y, x = np.nonzero(wanted)
-    level = _EVEN * _smoothest(amplitude, model)[y // _EVERY, x // _EVERY]
+    level = _EVEN * _smoothest(amplitude, model)[y, x]
     share, total = (cv2.blur(values, (side, side))[y, x] for values in (_float(holes), amplitude * holes))
     own = total / share
     lacking = own < level
@@ -113,15 +112,15 @@ def _grained(
     return y, x, picture[:, y, x] + grain
 
 
-def _smoothest(amplitude: NDArray[np.float32], model: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return the mean amplitude in the smoothest place around every fourth pixel of every fourth row.
+def _soft(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Part the picture from its grain, by sums that come out the same wherever the plane begins."""
+    return np.asarray(cv2.blur(cv2.blur(plane, (3, 3)), (3, 3)), np.float32)
 
-    It is 0 where nothing around is a model.
-    """
+
+def _smoothest(amplitude: NDArray[np.float32], model: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the mean amplitude in the smoothest place around each pixel; 0 where nothing is a model."""
     window = (_WINDOW, _WINDOW)
-    share, total = (
-        cv2.blur(values, window)[::_EVERY, ::_EVERY] for values in (_float(model), amplitude * model)
-    )
+    share, total = (cv2.blur(values, window) for values in (_float(model), amplitude * model))
     enough = share > 0.25  # noqa: PLR2004 -- a mean of a few pixels is no measure
     mean = np.where(enough, total / np.where(enough, share, 1), np.float32(np.inf))
     least = cv2.erode(mean, np.ones((_AROUND, _AROUND)))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dsr_core import Options, Prediction, predict
 from dsr_core.detect import find_defects
 from dsr_core.errors import DsrError
+from dsr_core.grain import REACH
 from dsr_core.models import find_model
 from dsr_core.protocol import Buffer, write_frame
 from dsr_core.repair import mend
@@ -79,7 +80,7 @@ class Session:
         write_frame(self.output, {**header, "id": request.get("id")}, parts)
 
     def _margin(self, request: dict[str, Any]) -> Reply:
-        return {"type": "margin", "margin": find_model(request["model"]).margin}, ()
+        return {"type": "margin", "margin": find_model(request["model"]).margin + REACH}, ()
 
     def _predict(self, request: dict[str, Any], payload: memoryview) -> Reply:
         self._prediction = self._found = None

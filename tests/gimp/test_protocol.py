@@ -15,6 +15,7 @@ import pytest
 from scene import HEIGHT, WIDTH, scene
 
 from dsr_core import DsrError, Options, restore
+from dsr_core.grain import REACH
 from dsr_core.protocol import MAGIC, PROTOCOL, read_frame, write_frame
 from dsr_core.session import blend, outlines, shrink, shrink_mask
 
@@ -79,7 +80,7 @@ def put_in(picture: np.ndarray, header: dict, payload: memoryview) -> tuple[np.n
 def test_a_whole_talk(client: Client, toy_model: Path):
     assert client.hello["type"] == "hello"
     assert client.hello["protocol"] == PROTOCOL
-    assert client.ask("margin", model=str(toy_model))[0]["margin"] == 8
+    assert client.ask("margin", model=str(toy_model))[0]["margin"] == 8 + REACH
 
     picture = scene("u16", 4)
     header, _, seen = client.predict(picture, toy_model)

@@ -10,7 +10,7 @@ from training.evaluate import load_pairs, model_method
 from training.metrics import measure, summarise
 from training.pairs import make_pairs
 
-MASKS_DIFFER = 0.005  # of the pixels, at most, between a model and its fast form
+MASKS_DIFFER = 0.001  # of the pixels of all pairs, at most, between a model and its fast form
 REPAIRS_DIFFER = 3  # of 255, on average over the true damage of a pair that both repair
 
 
@@ -31,8 +31,9 @@ def outcomes(pairs):
 
 
 def test_the_fast_form_stays_near_the_best(pairs, outcomes):
+    differ = [best.found != fast.found for best, fast in zip(outcomes["3"], outcomes["3-fast"], strict=True)]
+    assert np.concatenate([pixels.ravel() for pixels in differ]).mean() < MASKS_DIFFER
     for pair, best, fast in zip(pairs, outcomes["3"], outcomes["3-fast"], strict=True):
-        assert (best.found != fast.found).mean() < MASKS_DIFFER
         both = best.found & fast.found & pair.true
         if both.any():
             difference = best.restored[both].astype(int) - fast.restored[both]
