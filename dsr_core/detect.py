@@ -12,6 +12,8 @@ from dsr_core.options import Options
 from dsr_core.pixels import Image, luminance, pick
 
 SURE = 204  # 0.8 of 255: a component that nowhere reaches this was found weakly
+FAINTER = 6  # times below the threshold: what touches a sure pixel still belongs to its defect
+_NOISE = 2  # of 255: up to here nothing belongs to any
 _MAJORITY = 0.9
 _BAND = 256  # rows
 _DILATED = 10  # pixels up to which drawing a disc around each damaged one costs less than all distances
@@ -34,11 +36,11 @@ def find_defects(
     Notes
     -----
     Hysteresis: a component of the pixels above a sixth of the threshold counts if one of its pixels exceeds
-    the threshold, so that a hair that fades along its length stays whole, and no speck is repaired by half,
+    the threshold, so that a hair that fades along its length stays whole and no speck is repaired by half,
     while faint specks on their own are left alone.
     """
     threshold = 255 * min(max(1 - options.sensitivity, 0.02), 0.98)
-    candidates = probability > max(int(threshold / 6), 2)
+    candidates = probability > max(int(threshold / FAINTER), _NOISE)
     labels: NDArray[Any]
     binary = candidates.view(np.uint8)
     limited = options.min_size > 1 or options.max_size > 0

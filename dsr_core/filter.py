@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core import engine, pixels
+from dsr_core.detect import FAINTER
 from dsr_core.errors import DsrError
 from dsr_core.grain import add_grain
 from dsr_core.models import ModelInfo, find_model
@@ -30,7 +31,7 @@ __all__ = [
     "run",
 ]
 
-_FOUND = 21  # from this probability (of 255) on, the network has filled a pixel: the default's lower bound
+_FOUND = 255 // (2 * FAINTER)  # from this probability on, the network has filled a pixel, by default
 _RIM = 2  # pixels around these that a grown mask takes along
 _CONVINCED = 0.5
 _MISSED = 0.25  # of a defect; below that the network has understood it

@@ -99,8 +99,7 @@ def _grained(
     model = cv2.dilate(holes.view(np.uint8), np.ones((side, side), np.uint8)) == 0
     y, x = np.nonzero(wanted)
     level = _EVEN * _smoothest(amplitude, model)[y, x]
-    share, total = (cv2.blur(values, (side, side))[y, x] for values in (_float(holes), amplitude * holes))
-    own = total / share
+    own = _mean(amplitude, holes, side)[0][y, x]
     lacking = own < level
     y, x, level, own = y[lacking], x[lacking], level[lacking], own[lacking]
     source = _sources(y, x, model)
@@ -119,16 +118,21 @@ def _soft(plane: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _smoothest(amplitude: NDArray[np.float32], model: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return the mean amplitude in the smoothest place around each pixel; 0 where nothing is a model."""
-    window = (_WINDOW, _WINDOW)
-    share, total = (cv2.blur(values, window) for values in (_float(model), amplitude * model))
-    enough = share > 0.25  # noqa: PLR2004 -- a mean of a few pixels is no measure
-    mean = np.where(enough, total / np.where(enough, share, 1), np.float32(np.inf))
+    mean, share = _mean(amplitude, model, _WINDOW)
+    mean[share <= 0.25] = np.inf  # noqa: PLR2004 -- a mean of a few pixels is no measure
     least = cv2.erode(mean, np.ones((_AROUND, _AROUND)))
     return np.where(least <= 1, least, np.float32(0))
 
 
-def _float(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
-    return mask.astype(np.float32)
+def _mean(
+    values: NDArray[np.float32], where: NDArray[np.bool_], side: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the mean of the values that count in the square around each pixel, and the share that counts."""
+    share, total = (
+        np.asarray(cv2.blur(part, (side, side)), np.float32)
+        for part in (where.astype(np.float32), values * where)
+    )
+    return np.divide(total, share, out=np.zeros_like(total), where=share > 0), share
 
 
 def _sources(y: NDArray[np.intp], x: NDArray[np.intp], model: NDArray[np.bool_]) -> NDArray[np.intp]:

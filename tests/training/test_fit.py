@@ -124,6 +124,14 @@ def test_a_killed_run_resumes_without_loss_and_ends_in_a_model(photos, features,
     assert damage.shape == (1, 1, 64, 64)
 
 
+def test_the_model_is_as_cautious_as_the_configuration_says(photos, tmp_path):
+    config = small_config(photos)
+    config = replace(config, caution=1.5, stages=config.stages[:2])
+    Restorer(config).save_model(tmp_path / "model.pt", "none")
+    model, _ = load_checkpoint(tmp_path / "model.pt")
+    assert model.config == replace(config.network, caution=1.5)
+
+
 def test_training_lowers_the_loss(photos, tmp_path, monkeypatch):
     steps = 60
     stage = Stage("repair", steps, crop=64, batch=4, learning_rate=3e-3)
