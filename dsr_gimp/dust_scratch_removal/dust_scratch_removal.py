@@ -55,6 +55,7 @@ class Engine:
                 "The filter does not know its Python environment; run `dsr-gimp install` again."
             ) from error
         env = {name: value for name, value in os.environ.items() if not name.startswith(GIMPS_OWN)}
+        env["OPENBLAS_NUM_THREADS"] = "1"  # numpy would start threads for matrices that nobody multiplies
         windows = {"creationflags": subprocess.CREATE_NO_WINDOW} if sys.platform == "win32" else {}
         try:
             self.process = subprocess.Popen(

@@ -1,7 +1,7 @@
 """What GIMP adds to the network's time, for a 16-bit scan of 24 megapixels and every output.
 
-``PYTHONPATH=tests:. python tests/gimp/overhead.py``; the toy model hardly computes anything. Each figure is the
-median of several calls.
+``PYTHONPATH=tests:. python tests/gimp/overhead.py``; the toy model hardly computes anything. Each figure is
+the median of several calls.
 """
 
 import json
@@ -36,9 +36,11 @@ def scan(specks: int) -> np.ndarray:
 
 
 def network_alone(scan: Path, model: Path) -> tuple[float, float]:
-    """Return the seconds elapsed, and those of processor time, that the network needs in a new process."""
+    """Return the seconds elapsed, and those of processor time, that `dsr-core restore` needs for the network.
+
+    That is: in a new process, from the model's file on.
+    """
     picture = np.fromfile(scan, np.uint16).reshape(HEIGHT, WIDTH, 3)
-    run(predict(picture[:1000, :1000], model=model, provider="cpu"))  # loads it
     started = time.perf_counter(), time.process_time()
     run(predict(picture, model=model, provider="cpu"))
     return time.perf_counter() - started[0], time.process_time() - started[1]
