@@ -22,7 +22,7 @@ from toy_model import write_toy_model
 from dsr_core import predict, run
 
 WIDTH, HEIGHT, CALLS = 6000, 4000, 5
-SPECKS = 1000, 3000  # the dirtiest real scan that we know would have 850 at this size
+SPECKS = 1000, 3000  # the dirtiest scan of docs/real-scans.md above 1 MP has 850 for this area
 
 
 def scan(specks: int) -> np.ndarray:
