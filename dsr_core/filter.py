@@ -59,7 +59,12 @@ class Progress:
 
 
 def predict(
-    image: Image, *, model: str | Path = "3", provider: str = "auto", linear: bool = False
+    image: Image,
+    *,
+    model: str | Path = "3",
+    provider: str = "auto",
+    linear: bool = False,
+    wait_for: Callable[[int], None] = lambda _: None,
 ) -> Generator[Progress, None, Prediction]:
     """Run the network over an image.
 
@@ -75,6 +80,9 @@ def predict(
     linear
         The samples are linear light: the network gets them through the sRGB curve, and repaired samples come
         back through its inverse.
+    wait_for
+        Called with a number of rows before the first so many are read: for an image that is still being
+        loaded.
 
     Yields
     ------
@@ -91,18 +99,22 @@ def predict(
     DsrError
         The image, the model or the provider cannot be used.
     """
-    pixels.check(image)
+    pixels.check(image, wait_for)
     info = find_model(model)
     samples = pixels.colour(image)
     repaired = np.empty_like(samples, order="C")
     probability = np.empty(samples.shape[:2], np.uint8)
+
+    def read(tile: Tile) -> Image:
+        wait_for(int(tile.rows.max()) + 1)
+        return tile.cut(samples)
 
     def write(tile: Tile, planes: NDArray[np.float32], damage: NDArray[np.float32]) -> None:
         pixels.from_network(planes, repaired[tile.core], linear=linear)
         probability[tile.core] = pixels.encode(damage.clip(0, 1), probability.dtype)
 
     ran, notes = yield from _sweep(
-        info, provider, samples.shape[:2], lambda tile: tile.cut(samples), write, linear=linear
+        info, provider, samples.shape[:2], read, write, linear=linear
     )
     holes = probability >= _FOUND
     add_grain(repaired, samples, holes, holes, linear=linear)

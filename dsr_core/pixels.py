@@ -4,6 +4,7 @@ An image is ``(H, W)`` grey, ``(H, W, 1)`` grey, ``(H, W, 2)`` grey and alpha, `
 4)`` RGB and alpha. Integers use their full range, floats mean 0 to 1 and may go beyond it.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,10 @@ _ROWS = 32  # converted in one go, so that they stay in the processor's cache
 _STRIP = 1 << 22  # samples looked at in one go, so that checks need no second image
 
 
-def check(image: Image) -> None:
+def check(image: Image, wait_for: Callable[[int], None] = lambda _: None) -> None:
     """Refuse what is not an image in the sense of this module.
+
+    ``wait_for`` is called with a number of rows before the first so many are looked at.
 
     Raises
     ------
@@ -42,6 +45,7 @@ def check(image: Image) -> None:
     if image.dtype.kind == "f":
         rows = max(1, _STRIP // image[0].size)
         for top in range(0, len(image), rows):
+            wait_for(min(top + rows, len(image)))
             if not np.isfinite(colour(image)[top : top + rows]).all():
                 raise DsrError(
                     "The image holds NaN or infinity; replace these values first (numpy.nan_to_num)."

@@ -13,10 +13,11 @@ frames that carry the same ``id``: any number of ``progress`` and then one of ``
 ``margin`` (``model``)
     -> ``margin``: pixels around a region of interest that this model wants to see.
 ``predict`` (``model, provider, width, height, channels, dtype, linear, clip``; payload)
-    Runs the network. Payload: height x width x channels samples, row by row, in native byte order; then, if
-    ``clip`` is true, height x width bytes that say how far a repair may show in a pixel (0 not at all, 255
-    fully). ``channels``: 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha. ``dtype``: ``u8 u16 u32 half float
-    double``. ``linear``: samples are linear light. Without ``width`` and payload: the same picture again.
+    Runs the network, which begins while the picture comes. Payload: height x width x channels samples, row by
+    row, in native byte order; then, if ``clip`` is true, height x width bytes that say how far a repair may
+    show in a pixel (0 not at all, 255 fully). ``channels``: 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha.
+    ``dtype``: ``u8 u16 u32 half float double``. ``linear``: samples are linear light. Without ``width`` and
+    payload: the same picture again.
     -> ``progress`` (``done``, ``total``, ``note``) ..., ``predicted`` (``model``, ``provider``, ``notes``).
 ``compose`` (``options``, ``region`` [x, y, width, height], ``alpha``)
     Applies the options to what the network said; never runs it. ``options`` are the fields of
@@ -37,6 +38,7 @@ The worker leaves at the end of its input, whatever it is doing: a client that d
 
 import json
 import struct
+import threading
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, BinaryIO
@@ -76,8 +78,51 @@ def write_frame(stream: BinaryIO, header: dict[str, Any], parts: Sequence[Buffer
     stream.flush()
 
 
+class Payload:
+    """The bytes that follow a header: room for all of them, filled by one thread while others read.
+
+    Parameters
+    ----------
+    length
+        How many will come.
+    """
+
+    def __init__(self, length: int) -> None:
+        self.data = np.empty(length, np.uint8).data  # not zeroed and, where it is much, in large pages
+        self._here = 0
+        self._more = threading.Condition()
+
+    def fill(self, stream: BinaryIO) -> None:
+        """Read all of it.
+
+        Raises
+        ------
+        EOFError
+            The stream ended before.
+        """
+        while self._here < len(self.data):
+            count = stream.readinto(self.data[self._here :])  # type: ignore[attr-defined]
+            if not count:
+                raise EOFError
+            with self._more:
+                self._here += count
+                self._more.notify_all()
+
+    def wait(self, length: int) -> None:
+        """Wait until the first ``length`` bytes are there."""
+        with self._more:
+            self._more.wait_for(lambda: self._here >= length)
+
+
 def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], memoryview]:
-    """Read one frame: its header and its payload.
+    """Read one frame: its header and its payload; errors as in `read_header`, also within the payload."""
+    header, payload = read_header(stream)
+    payload.fill(stream)
+    return header, payload.data
+
+
+def read_header(stream: BinaryIO) -> tuple[dict[str, Any], Payload]:
+    """Read one frame as far as its payload, which is still to be filled.
 
     Raises
     ------
@@ -93,15 +138,11 @@ def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], memoryview]:
         header = json.loads(bytes(_read(stream, header_length)))
     except ValueError as error:
         raise DsrError("A message is damaged; run `dsr-gimp install` again.") from error
-    return header, _read(stream, payload_length)
+    return header, Payload(payload_length)
 
 
 def _read(stream: BinaryIO, length: int) -> memoryview:
     """Read exactly ``length`` bytes."""
-    view, done = np.empty(length, np.uint8).data, 0  # neither zeroed nor, where it is large, in small pages
-    while done < length:
-        count = stream.readinto(view[done:])  # type: ignore[attr-defined]
-        if not count:
-            raise EOFError
-        done += count
-    return view
+    payload = Payload(length)
+    payload.fill(stream)
+    return payload.data

@@ -16,7 +16,7 @@ from dsr_core.detect import find_defects
 from dsr_core.errors import DsrError
 from dsr_core.grain import REACH
 from dsr_core.models import find_model
-from dsr_core.protocol import Buffer, write_frame
+from dsr_core.protocol import Buffer, Payload, write_frame
 from dsr_core.repair import mend
 
 DTYPES = {
@@ -57,8 +57,8 @@ class Session:
         self._prediction: Prediction | None = None
         self._found: _Found | None = None
 
-    def answer(self, request: dict[str, Any], payload: memoryview) -> None:
-        """Answer one request; what the user can put right becomes an ``error`` frame."""
+    def answer(self, request: dict[str, Any], payload: Payload) -> None:
+        """Answer one request, whose payload may still come; what the user can mend is an ``error`` frame."""
         actions = {
             "margin": lambda: self._margin(request),
             "predict": lambda: self._predict(request, payload),
@@ -82,14 +82,19 @@ class Session:
     def _margin(self, request: dict[str, Any]) -> Reply:
         return {"type": "margin", "margin": find_model(request["model"]).margin + REACH}, ()
 
-    def _predict(self, request: dict[str, Any], payload: memoryview) -> Reply:
+    def _predict(self, request: dict[str, Any], payload: Payload) -> Reply:
         self._prediction = self._found = None
         if "width" in request:
             self._take_picture(request, payload)
         if self._image is None:
             raise DsrError("The plug-in sent no picture; run `dsr-gimp install` again.")
+        row = self._image[0].nbytes
         steps = predict(
-            self._image, model=request["model"], provider=request["provider"], linear=self._linear
+            self._image,
+            model=request["model"],
+            provider=request["provider"],
+            linear=self._linear,
+            wait_for=lambda rows: payload.wait(min(rows * row, len(payload.data))),
         )
         while True:
             try:
@@ -102,6 +107,7 @@ class Session:
                 return {"type": "cancelled"}, ()
             fields = {"done": progress.done, "total": progress.total, "note": progress.note}
             write_frame(self.output, {"type": "progress", "id": request["id"], **fields})
+        payload.wait(len(payload.data))
         found: Prediction = self._prediction
         notes = list(found.notes)
         return {
@@ -111,22 +117,21 @@ class Session:
             "notes": notes,
         }, ()
 
-    def _take_picture(self, request: dict[str, Any], payload: memoryview) -> None:
+    def _take_picture(self, request: dict[str, Any], payload: Payload) -> None:
         """Unpack the payload of ``predict`` without copying it."""
+        data = payload.data
         height, width, channels = (int(request[key]) for key in ("height", "width", "channels"))
         dtype = np.dtype(DTYPES[request["dtype"]])
         samples = height * width * channels
         clipped = height * width if request["clip"] else 0
-        if len(payload) != samples * dtype.itemsize + clipped:
+        if len(data) != samples * dtype.itemsize + clipped:
             raise DsrError("The plug-in sent too many or too few pixels; run `dsr-gimp install` again.")
         shape = (height, width) if channels == 1 else (height, width, channels)
-        self._image = np.frombuffer(payload, dtype, samples).reshape(shape)
+        self._image = np.frombuffer(data, dtype, samples).reshape(shape)
         self._linear = bool(request["linear"])
         self._clip = None
         if clipped:
-            self._clip = np.frombuffer(payload, np.uint8, clipped, len(payload) - clipped).reshape(
-                height, width
-            )
+            self._clip = np.frombuffer(data, np.uint8, clipped, len(data) - clipped).reshape(height, width)
 
     def _find(self, fields: dict[str, Any]) -> "_Found":
         """Return what these options find, remembered until they change."""

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from dsr_core.errors import DsrError
 from dsr_core.models import installed_names
-from dsr_core.protocol import PROTOCOL, project_version, read_frame, write_frame
+from dsr_core.protocol import PROTOCOL, Payload, project_version, read_header, write_frame
 
 
 def main() -> NoReturn:
@@ -16,7 +16,7 @@ def main() -> NoReturn:
     # Whatever a library prints must not land between the frames.
     output = os.fdopen(os.dup(1), "wb", buffering=1 << 16)
     os.dup2(2, 1)
-    requests: queue.SimpleQueue[tuple[dict[str, Any], memoryview]] = queue.SimpleQueue()
+    requests: queue.SimpleQueue[tuple[dict[str, Any], Payload]] = queue.SimpleQueue()
     cancelled: set[int] = set()
 
     def listen() -> None:
@@ -25,11 +25,12 @@ def main() -> NoReturn:
         status = 0
         try:
             while True:
-                header, payload = read_frame(source)
+                header, payload = read_header(source)
                 if header.get("type") == "cancel":
                     cancelled.add(header.get("target", -1))
                 else:
                     requests.put((header, payload))
+                payload.fill(source)
         except EOFError:
             pass
         except (DsrError, MemoryError) as error:

@@ -36,6 +36,7 @@ REPAIRS_MASK, REPAIRS_ALPHA, RESTORED, IN_PLACE = "repairs", "repairs-alpha", "r
 SELECTION, CHANNEL = "selection", "channel"
 STRIP = 1 << 23  # bytes that move between GIMP and the worker in one go; their memory is used again
 TILE = 128  # side of a tile of GIMP's
+BAND = 4 * TILE  # rows that are composed in one go
 FULLY = 100.0  # a layer's opacity, in per cent
 
 
@@ -248,18 +249,26 @@ class Target:
         )
 
     def compose(self, engine, config):
-        """Return what the engine makes of the region: header and `Patches`."""
+        """Yield what the engine makes of the region as `Patches`, one band with defects after the other.
+
+        All bands are asked for at once: the engine works on one while the one before it is put to use.
+        """
         x, y, width, height = self.region
         repairs = {REPAIRS_MASK: "added", REPAIRS_ALPHA: "masked"} if self.drawable.is_layer() else {}
-        header, payload = engine.wait(
-            engine.send(
-                "compose",
-                options=options(config),
-                region=[x - self.seen[0], y - self.seen[1], width, height],
-                alpha=repairs.get(config.get_property("output"), "kept"),
-            )
-        )
-        return header, Patches(header["places"], *_halves(header, payload))
+        arguments = {
+            "options": options(config),
+            "alpha": repairs.get(config.get_property("output"), "kept"),
+        }
+        left, top = x - self.seen[0], y - self.seen[1]
+        requests = {
+            row: engine.send("compose", region=[left, top + row, width, min(BAND, height - row)], **arguments)
+            for row in range(0, height, BAND)
+        }
+        for row, request in requests.items():
+            header, payload = engine.wait(request)
+            if header["changed"]:
+                places = [(column, row + down, *size) for column, down, *size in header["places"]]
+                yield Patches(places, *_halves(header, payload))
 
 
 class Patches:
@@ -376,57 +385,18 @@ def check(target, output):
     return None
 
 
-def apply(image, output, results):
-    """Put the results into the picture, as one undo step. Nothing before this has changed anything."""
-    image.undo_group_start()
-    try:
-        if output in (SELECTION, CHANNEL):
-            mark(image, output, results)
-            return
-        added = []
-        for target, patches in results:
-            if output == IN_PLACE:
-                write_in_place(target, patches)
-            elif isinstance(target.drawable, Gimp.Layer):
-                added.append(add_layer(target, output, patches))
-            else:
-                add_channel(target, patches)
-        if added:
-            image.set_selected_layers(added)
-    finally:
-        image.undo_group_end()
+class RepairsLayer:
+    """A new layer that holds a target's repairs and is empty elsewhere, perhaps with a mask that shows them.
 
+    This and the other products are made and drawn while the picture stays as it is, and then inserted or
+    discarded.
+    """
 
-def write_in_place(target, patches):
-    """Change the drawable's own pixels, to the bit, and in a way that can be undone."""
-    image, drawable = target.image, target.drawable
-    # With a selection GIMP blends in float and rounds; the worker has respected it, so it is put aside.
-    selected = image.get_selected_layers(), image.get_selected_channels()
-    saved = None if Gimp.Selection.is_empty(image) else Gimp.Selection.save(image)
-    if saved:
-        Gimp.Selection.none(image)
-    shadow = drawable.get_shadow_buffer()
-    everything = _rect((0, 0, drawable.get_width(), drawable.get_height()))
-    drawable.get_buffer().copy(everything, Gegl.AbyssPolicy.NONE, shadow, everything)
-    patches.write(shadow, target.format, *target.region[:2])
-    drawable.merge_shadow(True)
-    if saved:
-        image.select_item(Gimp.ChannelOps.REPLACE, saved)
-        image.remove_channel(saved)
-        reselect(image, *selected)
-    drawable.update(*target.region)
-
-
-def add_layer(target, output, patches):
-    """Insert a layer above the target, in the same group, and return it."""
-    image, source = target.image, target.drawable
-    x, y, width, height = target.region
-    if output == RESTORED:
-        layer, place = copy_of(target), target.region
-        patches.write(layer.get_buffer(), target.format, *place[:2])
-    else:
-        layer = Gimp.Layer.new(
-            image,
+    def __init__(self, target, masked):
+        self.target, self.masked, source = target, masked, target.drawable
+        x, y, width, height = target.region
+        self.layer = Gimp.Layer.new(
+            target.image,
             f"{target.name} (repairs)",
             width,
             height,
@@ -434,78 +404,186 @@ def add_layer(target, output, patches):
             FULLY,
             Gimp.LayerMode.NORMAL,
         )
-        layer.set_offsets(target.offset[0] + x, target.offset[1] + y)
-        place = (0, 0, width, height)
-        patches.draw(layer)
-    layer.update(*place)
-    image.insert_layer(layer, source.get_parent(), image.get_item_position(source))
-    if output != RESTORED:
-        hidden = source.get_mask() if source.get_mask() and source.get_apply_mask() else None
-        if output == REPAIRS_MASK or hidden:
-            add_mask(layer, patches if output == REPAIRS_MASK else None, hidden, (-x, -y))
-    return layer
+        self.layer.set_offsets(target.offset[0] + x, target.offset[1] + y)
+        self.hidden = source.get_mask() if source.get_mask() and source.get_apply_mask() else None
+        self.mask = None
+        if masked or self.hidden:
+            self.mask = self.layer.create_mask(Gimp.AddMaskType.BLACK if masked else Gimp.AddMaskType.WHITE)
+
+    def draw(self, patches):
+        """Add patches."""
+        patches.draw(self.layer)
+        if self.masked:
+            patches.draw_mask(self.mask)
+
+    def insert(self):
+        """Put the layer above the target, in the same group."""
+        insert_above(self.target, self.layer)
+        if self.hidden:
+            x, y, *_ = self.target.region
+            self.mask.combine_masks(self.hidden, Gimp.ChannelOps.INTERSECT, -x, -y)
+        if self.mask:
+            self.layer.add_mask(self.mask)
+
+    def discard(self):
+        """Free the memory that GIMP would keep until the picture is closed."""
+        for made in filter(None, (self.mask, self.layer)):
+            made.delete()
+
+
+class RestoredCopy:
+    """A copy of a target with everything repaired: a layer or a channel."""
+
+    def __init__(self, target):
+        self.target = target
+        self.layer = copy_of(target)
+        self.layer.set_name(f"{target.name} (restored)")
+
+    def draw(self, patches):
+        """Add patches."""
+        patches.write(self.layer.get_buffer(), self.target.format, *self.target.region[:2])
+
+    def insert(self):
+        """Put the copy above the target."""
+        insert_above(self.target, self.layer)
+
+    def discard(self):
+        """Free the memory that GIMP would keep until the picture is closed."""
+        self.layer.delete()
+
+
+class InPlace:
+    """A target's own pixels, to the bit, and changed in a way that can be undone."""
+
+    def __init__(self, target):
+        self.target, drawable = target, target.drawable
+        self.shadow = drawable.get_shadow_buffer()
+        everything = _rect((0, 0, drawable.get_width(), drawable.get_height()))
+        drawable.get_buffer().copy(everything, Gegl.AbyssPolicy.NONE, self.shadow, everything)
+
+    def draw(self, patches):
+        """Add patches."""
+        patches.write(self.shadow, self.target.format, *self.target.region[:2])
+
+    def insert(self):
+        """Change the target."""
+        image, drawable = self.target.image, self.target.drawable
+        # With a selection GIMP blends in float and rounds; the worker has respected it, so it is put aside.
+        selected = image.get_selected_layers(), image.get_selected_channels()
+        saved = None if Gimp.Selection.is_empty(image) else Gimp.Selection.save(image)
+        if saved:
+            Gimp.Selection.none(image)
+        drawable.merge_shadow(True)
+        if saved:
+            image.select_item(Gimp.ChannelOps.REPLACE, saved)
+            image.remove_channel(saved)
+            reselect(image, *selected)
+        drawable.update(*self.target.region)
+
+    def discard(self):
+        """Leave the target as it is."""
+        self.target.drawable.free_shadow()
+
+
+class Marks:
+    """The defects of a target as a channel of the picture's size."""
+
+    def __init__(self, target):
+        size = target.image.get_width(), target.image.get_height()
+        self.corner = [start + moved for start, moved in zip(target.region[:2], target.offset, strict=True)]
+        self.channel = Gimp.Channel.new(
+            target.image, "Dust & scratches", *size, 50, Gegl.Color.new("red")
+        )
+        self.channel.get_buffer().set(_rect((0, 0, *size)), "Y u8", bytes(size[0] * size[1]))
+
+    def draw(self, patches):
+        """Add patches."""
+        patches.write_mask(self.channel.get_buffer(), *self.corner)
+
+    def discard(self):
+        """Free the memory that GIMP would keep until the picture is closed."""
+        self.channel.delete()
+
+
+def product(target, output):
+    """Return what a target gets, still without repairs and outside the picture."""
+    if output in (SELECTION, CHANNEL):
+        return Marks(target)
+    if output == IN_PLACE:
+        return InPlace(target)
+    if output == RESTORED or not target.drawable.is_layer():
+        return RestoredCopy(target)
+    return RepairsLayer(target, output == REPAIRS_MASK)
+
+
+def make(output, results):
+    """Return the finished products of all targets. The picture has not changed yet, whatever fails here."""
+    made = []
+    try:
+        for target, bands in results:
+            made.append(product(target, output))
+            for patches in bands:
+                made[-1].draw(patches)
+    except Exception:
+        for unfinished in made:
+            unfinished.discard()
+        raise
+    return made
+
+
+def apply(image, output, products):
+    """Put the products into the picture, as one undo step. Nothing before this has changed anything."""
+    image.undo_group_start()
+    try:
+        if output in (SELECTION, CHANNEL):
+            mark(image, output, products)
+            return
+        for made in products:
+            made.insert()
+        layers = [made.layer for made in products if output != IN_PLACE and made.layer.is_layer()]
+        if layers:
+            image.set_selected_layers(layers)
+    finally:
+        image.undo_group_end()
 
 
 def copy_of(target):
-    """Return a copy of the target that is not yet in the picture: a plain layer whatever the target is."""
+    """Return a copy of the target that is not yet in the picture: a plain layer or channel."""
     source = target.drawable
-    if type(source) is Gimp.Layer:
-        layer = source.copy()
-    else:
-        layer = Gimp.Layer.new(
-            target.image,
-            "",
-            source.get_width(),
-            source.get_height(),
-            source.type(),
-            source.get_opacity(),
-            source.get_mode(),
-        )
-        layer.set_offsets(*target.offset)
-        everything = _rect((0, 0, source.get_width(), source.get_height()))
-        source.get_buffer().copy(everything, Gegl.AbyssPolicy.NONE, layer.get_buffer(), everything)
-    layer.set_name(f"{target.name} (restored)")
+    if type(source) in (Gimp.Layer, Gimp.Channel):
+        return source.copy()
+    layer = Gimp.Layer.new(
+        target.image,
+        "",
+        source.get_width(),
+        source.get_height(),
+        source.type(),
+        source.get_opacity(),
+        source.get_mode(),
+    )
+    layer.set_offsets(*target.offset)
+    everything = _rect((0, 0, source.get_width(), source.get_height()))
+    source.get_buffer().copy(everything, Gegl.AbyssPolicy.NONE, layer.get_buffer(), everything)
     return layer
 
 
-def add_mask(layer, shown, hidden, offset):
-    """Give a layer a mask of the patches shown, or of all, where the source layer's own does not hide it."""
-    mask = layer.create_mask(Gimp.AddMaskType.BLACK if shown else Gimp.AddMaskType.WHITE)
-    if shown:
-        shown.draw_mask(mask)
-    if hidden:
-        mask.combine_masks(hidden, Gimp.ChannelOps.INTERSECT, *offset)
-    layer.add_mask(mask)
+def insert_above(target, item):
+    """Insert a new layer or channel above the target, in the same group."""
+    place = target.drawable.get_parent(), target.image.get_item_position(target.drawable)
+    if item.is_layer():
+        item.update(0, 0, item.get_width(), item.get_height())
+        target.image.insert_layer(item, *place)
+    else:
+        target.image.insert_channel(item, *place)
 
 
-def add_channel(target, patches):
-    """Insert a restored copy of a channel above it."""
-    channel = target.drawable.copy()
-    channel.set_name(f"{target.name} (restored)")
-    patches.write(channel.get_buffer(), target.format, *target.region[:2])
-    target.image.insert_channel(
-        channel, target.drawable.get_parent(), target.image.get_item_position(target.drawable)
-    )
-
-
-def mark(image, output, results):
+def mark(image, output, marks):
     """Make the defects of all targets a selection or a channel."""
     selected = image.get_selected_layers(), image.get_selected_channels()
-    union = None
-    for target, patches in results:
-        colour = Gegl.Color.new("red")
-        channel = Gimp.Channel.new(
-            image, "Dust & scratches", image.get_width(), image.get_height(), 50, colour
-        )
-        buffer = channel.get_buffer()
-        nothing = bytes(image.get_width() * image.get_height())
-        buffer.set(_rect((0, 0, image.get_width(), image.get_height())), "Y u8", nothing)
-        corner = (start + moved for start, moved in zip(target.region[:2], target.offset, strict=True))
-        patches.write_mask(buffer, *corner)
-        if union:
-            union.combine_masks(channel, Gimp.ChannelOps.ADD, 0, 0)
-        else:
-            union = channel
+    union = marks[0].channel
+    for more in marks[1:]:
+        union.combine_masks(more.channel, Gimp.ChannelOps.ADD, 0, 0)
+        more.discard()
     image.insert_channel(union, None, 0)
     if output == SELECTION:
         image.select_item(Gimp.ChannelOps.REPLACE, union)
@@ -828,7 +906,10 @@ class Dialog:
 
 
 def repair(engine, targets, config, dialog):
-    """Return results and notes for all targets; nothing is changed yet."""
+    """Return targets that have defects, each with its bands of patches, and notes; nothing is changed yet.
+
+    The last target's bands come while they are used.
+    """
     results, notes = [], []
     Gimp.progress_init("Removing dust and scratches")
     if not targets:
@@ -843,9 +924,10 @@ def repair(engine, targets, config, dialog):
                 request, lambda share, n=number: Gimp.progress_update((n + share) / len(targets))
             )
             notes += answer["notes"]
-        header, patches = target.compose(engine, config)
-        if header["changed"]:
-            results.append((target, patches))
+        bands = target.compose(engine, config)
+        begin = list(itertools.islice(bands, 1 if target is targets[-1] else None))
+        if begin:
+            results.append((target, itertools.chain(begin, bands)))
     if not results:
         notes.append("No dust or scratches were found; a higher sensitivity finds more.")
     Gimp.progress_end()
@@ -866,8 +948,9 @@ def run(procedure, run_mode, image, drawables, config, _data):
             output = config.get_property("output")
             remarks = [check(target, output) for target in targets]
             results, notes = repair(engine, targets, config, dialog)
-        if results:
-            apply(image, output, results)
+            products = make(output, results)
+        if products:
+            apply(image, output, products)
             Gimp.displays_flush()
         shown = dialog.notes if dialog else []
         for note in (*notes, *filter(None, remarks)):

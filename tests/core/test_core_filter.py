@@ -117,6 +117,26 @@ def test_progress_counts_tiles_and_a_closed_run_ends(toy_model):
     assert {step.total for step in seen} == {first.total}
 
 
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+@pytest.mark.usefixtures("small_tiles")
+def test_an_image_is_read_no_further_than_it_has_come(toy_model, dtype):
+    whole = dusty(dtype=dtype)
+    image, waits = np.zeros_like(whole), []
+
+    def wait_for(rows):
+        assert 0 < rows <= len(image)
+        waits.append(rows)
+        image[:rows] = whole[:rows]
+
+    steps = dsr_core.predict(image, model=toy_model, provider="cpu", wait_for=wait_for)
+    next(steps), next(steps)
+    if dtype == "uint16":
+        assert max(waits) < len(image)  # floats are all looked at first, for NaN
+    prediction = dsr_core.run(steps)
+    assert np.array_equal(prediction.probability, predicted(whole, toy_model).probability)
+    assert np.array_equal(prediction.repaired, predicted(whole, toy_model).repaired)
+
+
 def test_an_image_that_is_not_contiguous_is_taken(toy_model):
     image = dusty(channels=3)
     turned = image[:, ::-1].transpose(1, 0, 2)

@@ -6,7 +6,7 @@ from subprocess import CompletedProcess
 
 import numpy as np
 from roots import Job
-from scene import TYPES, scene
+from scene import TYPES, scene, tall_scene
 
 # every type, in perceptual and in linear light; "PERCEPTUAL" is GIMP's third way, seldom met
 PRECISIONS = [(kind, encoding) for kind in TYPES for encoding in ("NON_LINEAR", "LINEAR")]
@@ -41,5 +41,6 @@ def run_batch(version: str, folder: Path, toy_model: Path) -> Outcome:
                 (job.folder / "in" / f"{kind}-{channels}-{seed}.raw").write_bytes(
                     scene(kind, channels, seed).tobytes()
                 )
+    (job.folder / "in" / "tall.raw").write_bytes(tall_scene().tobytes())
     job.dsr_gimp("install")
     return Outcome(job, job.batch("exec(open('/job/inside/batch.py').read())"))

@@ -31,3 +31,11 @@ def scene(kind: str, channels: int, seed: int = 0) -> np.ndarray:
         picture = np.rint(picture * np.iinfo(sample).max)
     picture = picture.astype(sample)
     return picture[..., 0] if channels == 1 else picture
+
+
+def tall_scene() -> np.ndarray:
+    """Return (1140, W, 3), 8 bit, clean from row 480 to 1080: one of the plug-in's bands is empty."""
+    parts = [scene("u8", 3, seed) for seed in range(19)]
+    for clean in range(8, 18):
+        parts[clean][:] = 90
+    return np.concatenate(parts)

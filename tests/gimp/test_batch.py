@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from batches import PRECISIONS, Outcome
-from scene import HEIGHT, TYPES, WIDTH, scene
+from scene import HEIGHT, TYPES, WIDTH, scene, tall_scene
 
 from dsr_core import Options, Restoration, restore
 from dsr_core.session import blend, occupied
@@ -134,6 +134,19 @@ def test_several_layers(batch: Outcome, expected):
     np.testing.assert_array_equal(selected, union * np.uint8(255))
 
 
+def test_several_bands(batch: Outcome, toy_model: Path):
+    batch.result("several_bands")
+    wanted = restore(tall_scene(), model=toy_model, provider="cpu")
+    size = wanted.mask.shape
+    for output in ("restored", "in-place"):
+        np.testing.assert_array_equal(batch.raw(f"bands-{output}", np.uint8, *size, 3), wanted.image)
+    for name in ("selection", "repairs-mask"):
+        mask = batch.raw(f"bands-{name}", np.uint8, *size)
+        np.testing.assert_array_equal(mask, wanted.mask * np.uint8(255))
+    repairs = batch.raw("bands-repairs", np.uint8, *size, 4)
+    np.testing.assert_array_equal(repairs, patched(wanted.image, wanted.mask))
+
+
 def test_channels(batch: Outcome, expected):
     assert batch.result("channels") == ["plate (restored)", "plate"]
     wanted = expected("u8", 1, linear=True)  # GIMP keeps the channels of such a picture as linear light
@@ -170,6 +183,7 @@ def test_menu(batch: Outcome):
         ("old", "do not fit together; run `dsr-gimp install` again"),
         ("dying", "ended unexpectedly (terminate called"),
         ("sleeping", "ended unexpectedly (exit status -9)"),
+        ("halfway", "ended unexpectedly (the second band is too much)"),
         ("unknown", "run `dsr-gimp install` again"),
     ],
 )

@@ -14,7 +14,7 @@ for _name, _version in (("Babl", "0.1"), ("Gegl", "0.4"), ("Gimp", "3.0")):
 from gi.repository import Babl, Gegl, Gimp
 
 JOB = pathlib.Path("/job")
-WIDTH, HEIGHT = 90, 60
+WIDTH, HEIGHT, TALL = 90, 60, 1140
 ENGINE = next(JOB.glob("home/.config/GIMP/*/plug-ins/dust_scratch_removal/engine.json"))
 PRECISIONS = json.loads((JOB / "in" / "precisions.json").read_text())
 CASES = []
@@ -47,6 +47,15 @@ def write(drawable, data):
     buffer = drawable.get_buffer()
     buffer.set(everything(drawable), Babl.get_name(drawable.get_format()), data)
     buffer.flush()
+
+
+def tall_picture():
+    """Return an image of several bands and its layer."""
+    image = Gimp.Image.new(WIDTH, TALL, Gimp.ImageBaseType.RGB)
+    layer = Gimp.Layer.new(image, "roll", WIDTH, TALL, Gimp.ImageType.RGB_IMAGE, 100, Gimp.LayerMode.NORMAL)
+    image.insert_layer(layer, None, 0)
+    write(layer, (JOB / "in" / "tall.raw").read_bytes())
+    return image, layer
 
 
 def picture(kind="u8", encoding="NON_LINEAR", base="RGB", alphas=(False,), seed=0):
@@ -202,6 +211,18 @@ def several_layers():
 
 
 @case
+def several_bands():
+    for output in ("repairs", "restored", "selection", "in-place"):
+        image, layer = tall_picture()
+        call(image, [layer], output=output)
+        added = image.get_layers()[0]
+        keep(f"bands-{output}", read_mask(image.get_selection()) if output == "selection" else read(added))
+        if output == "repairs":
+            keep("bands-repairs-mask", read_mask(added.get_mask()))
+        image.delete()
+
+
+@case
 def channels():
     image, _ = picture("u8", "LINEAR")
     channel = Gimp.Channel.new(image, "plate", WIDTH, HEIGHT, 50, Gegl.Color.new("red"))
@@ -271,6 +292,13 @@ def refusals():
             if name == "sleeping":
                 kill_soon(b"fake_worker.py", 0.5)
             said[name] = refusal(image, [layer])
+        ENGINE.write_text(json.dumps({"python": str(JOB / "inside" / "fake-halfway")}))
+        for output in ("repairs", "restored", "in-place", "selection"):
+            image, layer = tall_picture()
+            said["halfway"] = refusal(image, [layer], output=output)
+            following = Gimp.Channel.new(image, "", 1, 1, 50, Gegl.Color.new("red")).get_id()
+            kept = filter(Gimp.Item.id_is_valid, range(layer.get_id() + 1, following))
+            assert all(Gimp.Item.get_by_id(number) == image.get_selection() for number in kept), output
         ENGINE.unlink()
         said["unknown"] = refusal(image, [layer])
     finally:
