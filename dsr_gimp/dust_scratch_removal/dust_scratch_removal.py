@@ -210,6 +210,14 @@ class Target:
         self.channels = len(letters.replace("'", "").replace("~", ""))
         self.offset = drawable.get_offsets()[1:]
         self.seen = self.region
+        self.shadow = None  # a copy of all pixels, from which GIMP can replace them
+
+    def copy_to_shadow(self):
+        """Prepare for changing the drawable in place; GIMP frees the copy at the end, whatever happens."""
+        self.shadow = self.drawable.get_shadow_buffer()
+        everything = _rect((0, 0, self.drawable.get_width(), self.drawable.get_height()))
+        self.drawable.get_buffer().copy(everything, Gegl.AbyssPolicy.NONE, self.shadow, everything)
+        self.shadow.flush()
 
     def look_around(self, margin):
         """Let the network see this many pixels around the region."""
@@ -282,18 +290,13 @@ class Patches:
         self._set(buffer, coding, x, y, self.pixels)
         buffer.flush()
 
-    def write_mask(self, buffer, x, y):
-        """Put the mask into a buffer in which the region begins at (x, y)."""
-        self._set(buffer, "Y u8", x, y, self.mask)
-        buffer.flush()
-
     def draw(self, drawable):
         """Put the samples, in the drawable's own format, into an empty drawable of the region's size."""
-        self._draw(drawable, Babl.get_name(drawable.get_format()), self.pixels)
+        self._draw(drawable, Babl.get_name(drawable.get_format()), 0, 0, self.pixels)
 
-    def draw_mask(self, drawable):
-        """Put the mask into an empty drawable of the region's size."""
-        self._draw(drawable, "Y u8", self.mask)
+    def draw_mask(self, drawable, x, y):
+        """Put the mask into an empty drawable in which the region begins at (x, y)."""
+        self._draw(drawable, "Y u8", x, y, self.mask)
 
     def _set(self, buffer, coding, x, y, samples):
         pixel_size = len(samples) // max(len(self.mask), 1)
@@ -302,16 +305,17 @@ class Patches:
             buffer.set(_rect((x + left, y + top, width, height)), coding, bytes(samples[:size]))
             samples = samples[size:]
 
-    def _draw(self, drawable, coding, samples):
+    def _draw(self, drawable, coding, x, y, samples):
         """Draw in the plug-in's own memory and hand over whole tiles: GIMP need not send its empty ones."""
         size = drawable.get_width(), drawable.get_height()
         draft = Gegl.Buffer.new(Babl.get_name(drawable.get_format()), 0, 0, *size)
-        self._set(draft, coding, 0, 0, samples)
+        self._set(draft, coding, x, y, samples)
         buffer = drawable.get_buffer()
         tiles = {
-            (column, top // TILE)
-            for left, top, width, _ in self.places
-            for column in range(left // TILE, (left + width - 1) // TILE + 1)
+            (column, row)
+            for left, top, width, height in self.places
+            for column in range((x + left) // TILE, (x + left + width - 1) // TILE + 1)
+            for row in range((y + top) // TILE, (y + top + height - 1) // TILE + 1)
         }
         for column, row in sorted(tiles):
             tile = _rect((column * TILE, row * TILE, TILE, TILE))
@@ -414,7 +418,7 @@ class RepairsLayer:
         """Add patches."""
         patches.draw(self.layer)
         if self.masked:
-            patches.draw_mask(self.mask)
+            patches.draw_mask(self.mask, 0, 0)
 
     def insert(self):
         """Put the layer above the target, in the same group."""
@@ -456,10 +460,7 @@ class InPlace:
     """A target's own pixels, to the bit, and changed in a way that can be undone."""
 
     def __init__(self, target):
-        self.target, drawable = target, target.drawable
-        self.shadow = drawable.get_shadow_buffer()
-        everything = _rect((0, 0, drawable.get_width(), drawable.get_height()))
-        drawable.get_buffer().copy(everything, Gegl.AbyssPolicy.NONE, self.shadow, everything)
+        self.target, self.shadow = target, target.shadow
 
     def draw(self, patches):
         """Add patches."""
@@ -489,16 +490,15 @@ class Marks:
     """The defects of a target as a channel of the picture's size."""
 
     def __init__(self, target):
-        size = target.image.get_width(), target.image.get_height()
+        image = target.image
         self.corner = [start + moved for start, moved in zip(target.region[:2], target.offset, strict=True)]
         self.channel = Gimp.Channel.new(
-            target.image, "Dust & scratches", *size, 50, Gegl.Color.new("red")
+            image, "Dust & scratches", image.get_width(), image.get_height(), 50, Gegl.Color.new("red")
         )
-        self.channel.get_buffer().set(_rect((0, 0, *size)), "Y u8", bytes(size[0] * size[1]))
 
     def draw(self, patches):
         """Add patches."""
-        patches.write_mask(self.channel.get_buffer(), *self.corner)
+        patches.draw_mask(self.channel, *self.corner)
 
     def discard(self):
         """Free the memory that GIMP would keep until the picture is closed."""
@@ -915,11 +915,14 @@ def repair(engine, targets, config, dialog):
     if not targets:
         raise Problem("Nothing is selected to repair; select a layer.")
     for number, target in enumerate(targets):
-        first = dialog if number == 0 else None
-        if first and first.ready:
-            notes += first.notes
+        ready, request = (dialog.ready, dialog.request) if dialog and number == 0 else (False, None)
+        if not ready and request is None:
+            request = target.predict(engine, config)
+        if config.get_property("output") == IN_PLACE:
+            target.copy_to_shadow()  # while the network runs
+        if ready:
+            notes += dialog.notes
         else:
-            request = (first and first.request) or target.predict(engine, config)
             answer, _ = engine.wait(
                 request, lambda share, n=number: Gimp.progress_update((n + share) / len(targets))
             )

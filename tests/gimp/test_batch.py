@@ -128,7 +128,8 @@ def test_several_layers(batch: Outcome, expected):
         ["scan #1 (repairs)", [40, 20]],
         ["scan #1", [40, 20]],
     ]
-    union = expected("u8", 3, 0).mask.copy()
+    union = np.zeros((HEIGHT, WIDTH), np.bool_)
+    union[: HEIGHT - 5, : WIDTH - 9] = expected("u8", 3, 0).mask[5:, 9:]
     union[20:, 40:] |= expected("u8", 3, 1).mask[: HEIGHT - 20, : WIDTH - 40]
     selected = batch.raw("several-selection", np.uint8, HEIGHT, WIDTH)
     np.testing.assert_array_equal(selected, union * np.uint8(255))

@@ -205,6 +205,7 @@ def several_layers():
     names = [[item.get_name(), list(item.get_offsets())[1:]] for item in image.get_layers()]
     for item in image.get_layers()[0::2]:
         image.remove_layer(item)
+    layers[0].set_offsets(-9, -5)  # partly outside the picture
     call(image, layers, output="selection")
     keep("several-selection", read_mask(image.get_selection()))
     return names
