@@ -1,7 +1,8 @@
 """What GIMP adds to the network's time, for a 16-bit scan of 24 megapixels and every output.
 
 ``PYTHONPATH=tests:. python tests/gimp/overhead.py``, on Linux; the toy model hardly computes anything. Each
-figure is the median of several calls, without those in which other virtual machines took the processors.
+figure is the median of several calls: the first two without those in which other virtual machines took the
+processors, the third of all.
 """
 
 import json
@@ -52,11 +53,14 @@ def network_alone(scan: Path, model: Path) -> Seconds:
     return [clock() - start for clock, start in zip(clocks, started, strict=True)]
 
 
-def medians(calls: list[Seconds]) -> tuple[float, float, str]:
-    """Return the median of the elapsed and of the processor's seconds, and how many calls they are from."""
+def medians(calls: list[Seconds]) -> tuple[float, float, float, str]:
+    """Return three medians, and how many calls were undisturbed.
+
+    Seconds elapsed and of processor time in undisturbed calls, and seconds elapsed in all.
+    """
     quiet = [call for call in calls if call[2] <= QUIET * call[0]] or calls
     elapsed, processor, _ = (statistics.median(seconds) for seconds in zip(*quiet, strict=True))
-    return elapsed, processor, f"{len(quiet)} of {len(calls)} calls"
+    return elapsed, processor, statistics.median(call[0] for call in calls), f"{len(quiet)} of {len(calls)}"
 
 
 def measure(specks: int, folder: Path) -> None:
@@ -74,21 +78,22 @@ def measure(specks: int, folder: Path) -> None:
             job.batch("exec(open('/job/inside/overhead.py').read())")
             # before and after, because a machine that others share has better and worse minutes
             alone += [pool.submit(network_alone, picture, model).result() for _ in range(CALLS)]
-        network = medians(alone)
+        elapsed, processor, disturbed, counted = medians(alone)
         sys.stdout.write(
-            f"{network[0]:6.1f} s {network[1]:6.1f} s  the network alone, {specks} specks ({network[2]})\n"
+            f"{elapsed:6.1f} s {processor:6.1f} s {disturbed:6.1f} s  "
+            f"the network alone, {specks} specks ({counted} calls)\n"
         )
         seconds = json.loads((job.folder / "out" / "seconds.json").read_text())
         for output, calls in seconds.items():
-            elapsed, processor, counted = medians(calls)
+            with_gimp = medians(calls)
             sys.stdout.write(
-                f"{elapsed - network[0]:+6.1f} s {processor - network[1]:+6.1f} s  "
-                f"{output} in GIMP {version} ({counted})\n"
+                f"{with_gimp[0] - elapsed:+6.1f} s {with_gimp[1] - processor:+6.1f} s "
+                f"{with_gimp[2] - disturbed:+6.1f} s  {output} in GIMP {version} ({with_gimp[3]} calls)\n"
             )
 
 
 def main() -> None:
-    sys.stdout.write("elapsed  processor\n")
+    sys.stdout.write("elapsed  processor  all calls\n")
     for specks in SPECKS:
         with tempfile.TemporaryDirectory() as folder:
             measure(specks, Path(folder))
