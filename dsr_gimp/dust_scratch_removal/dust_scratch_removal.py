@@ -288,15 +288,19 @@ class Patches:
     def write(self, buffer, coding, x, y):
         """Put the samples into a buffer in which the region begins at (x, y)."""
         self._set(buffer, coding, x, y, self.pixels)
-        buffer.flush()
 
-    def draw(self, drawable):
-        """Put the samples, in the drawable's own format, into an empty drawable of the region's size."""
-        self._draw(drawable, Babl.get_name(drawable.get_format()), 0, 0, self.pixels)
+    def write_mask(self, buffer, x, y):
+        """Put the mask into a buffer in which the region begins at (x, y)."""
+        self._set(buffer, "Y u8", x, y, self.mask)
 
-    def draw_mask(self, drawable, x, y):
-        """Put the mask into an empty drawable in which the region begins at (x, y)."""
-        self._draw(drawable, "Y u8", x, y, self.mask)
+    def tiles(self, x, y):
+        """Return the column and row of GIMP's tiles that hold the patches where the region is at (x, y)."""
+        return {
+            (column, row)
+            for left, top, width, height in self.places
+            for column in range((x + left) // TILE, (x + left + width - 1) // TILE + 1)
+            for row in range((y + top) // TILE, (y + top + height - 1) // TILE + 1)
+        }
 
     def _set(self, buffer, coding, x, y, samples):
         pixel_size = len(samples) // max(len(self.mask), 1)
@@ -305,22 +309,33 @@ class Patches:
             buffer.set(_rect((x + left, y + top, width, height)), coding, bytes(samples[:size]))
             samples = samples[size:]
 
-    def _draw(self, drawable, coding, x, y, samples):
-        """Draw in the plug-in's own memory and hand over whole tiles: GIMP need not send its empty ones."""
-        size = drawable.get_width(), drawable.get_height()
-        draft = Gegl.Buffer.new(Babl.get_name(drawable.get_format()), 0, 0, *size)
-        self._set(draft, coding, x, y, samples)
-        buffer = drawable.get_buffer()
-        tiles = {
-            (column, row)
-            for left, top, width, height in self.places
-            for column in range((x + left) // TILE, (x + left + width - 1) // TILE + 1)
-            for row in range((y + top) // TILE, (y + top + height - 1) // TILE + 1)
-        }
-        for column, row in sorted(tiles):
+
+class Canvas:
+    """An empty drawable in which a region begins at (x, y).
+
+    It is drawn in the plug-in's own memory and handed over in whole tiles: GIMP need not send its empty ones.
+    """
+
+    def __init__(self, drawable, x=0, y=0):
+        self.x, self.y = x, y
+        self.buffer, self.coding = drawable.get_buffer(), Babl.get_name(drawable.get_format())
+        self.draft = Gegl.Buffer.new(self.coding, 0, 0, drawable.get_width(), drawable.get_height())
+
+    def draw(self, patches):
+        """Add the patches' samples, which are in the drawable's own format."""
+        patches.write(self.draft, self.coding, self.x, self.y)
+        self._hand_over(patches)
+
+    def draw_mask(self, patches):
+        """Add the patches' masks."""
+        patches.write_mask(self.draft, self.x, self.y)
+        self._hand_over(patches)
+
+    def _hand_over(self, patches):
+        for column, row in sorted(patches.tiles(self.x, self.y)):
             tile = _rect((column * TILE, row * TILE, TILE, TILE))
-            draft.copy(tile, Gegl.AbyssPolicy.NONE, buffer, tile)
-        buffer.flush()
+            self.draft.copy(tile, Gegl.AbyssPolicy.NONE, self.buffer, tile)
+        self.buffer.flush()
 
 
 def _memory(length):
@@ -397,7 +412,7 @@ class RepairsLayer:
     """
 
     def __init__(self, target, masked):
-        self.target, self.masked, source = target, masked, target.drawable
+        self.target, source = target, target.drawable
         x, y, width, height = target.region
         self.layer = Gimp.Layer.new(
             target.image,
@@ -410,15 +425,19 @@ class RepairsLayer:
         )
         self.layer.set_offsets(target.offset[0] + x, target.offset[1] + y)
         self.hidden = source.get_mask() if source.get_mask() and source.get_apply_mask() else None
-        self.mask = None
-        if masked or self.hidden:
-            self.mask = self.layer.create_mask(Gimp.AddMaskType.BLACK if masked else Gimp.AddMaskType.WHITE)
+        self.pixels = Canvas(self.layer)
+        self.mask = self.marks = None
+        if masked:
+            self.mask = self.layer.create_mask(Gimp.AddMaskType.BLACK)
+            self.marks = Canvas(self.mask)
+        elif self.hidden:
+            self.mask = self.layer.create_mask(Gimp.AddMaskType.WHITE)
 
     def draw(self, patches):
         """Add patches."""
-        patches.draw(self.layer)
-        if self.masked:
-            patches.draw_mask(self.mask, 0, 0)
+        self.pixels.draw(patches)
+        if self.marks:
+            self.marks.draw_mask(patches)
 
     def insert(self):
         """Put the layer above the target, in the same group."""
@@ -442,10 +461,12 @@ class RestoredCopy:
         self.target = target
         self.layer = copy_of(target)
         self.layer.set_name(f"{target.name} (restored)")
+        self.buffer = self.layer.get_buffer()
 
     def draw(self, patches):
         """Add patches."""
-        patches.write(self.layer.get_buffer(), self.target.format, *self.target.region[:2])
+        patches.write(self.buffer, self.target.format, *self.target.region[:2])
+        self.buffer.flush()
 
     def insert(self):
         """Put the copy above the target."""
@@ -465,6 +486,7 @@ class InPlace:
     def draw(self, patches):
         """Add patches."""
         patches.write(self.shadow, self.target.format, *self.target.region[:2])
+        self.shadow.flush()
 
     def insert(self):
         """Change the target."""
@@ -491,14 +513,15 @@ class Marks:
 
     def __init__(self, target):
         image = target.image
-        self.corner = [start + moved for start, moved in zip(target.region[:2], target.offset, strict=True)]
+        corner = [start + moved for start, moved in zip(target.region[:2], target.offset, strict=True)]
         self.channel = Gimp.Channel.new(
             image, "Dust & scratches", image.get_width(), image.get_height(), 50, Gegl.Color.new("red")
         )
+        self.canvas = Canvas(self.channel, *corner)
 
     def draw(self, patches):
         """Add patches."""
-        patches.draw_mask(self.channel, *self.corner)
+        self.canvas.draw_mask(patches)
 
     def discard(self):
         """Free the memory that GIMP would keep until the picture is closed."""

@@ -141,9 +141,11 @@ def test_several_bands(batch: Outcome, toy_model: Path):
     size = wanted.mask.shape
     for output in ("restored", "in-place"):
         np.testing.assert_array_equal(batch.raw(f"bands-{output}", np.uint8, *size, 3), wanted.image)
-    for name in ("selection", "repairs-mask"):
-        mask = batch.raw(f"bands-{name}", np.uint8, *size)
-        np.testing.assert_array_equal(mask, wanted.mask * np.uint8(255))
+    mask = wanted.mask * np.uint8(255)
+    np.testing.assert_array_equal(batch.raw("bands-repairs-mask", np.uint8, *size), mask)
+    selected = np.zeros_like(mask)
+    selected[50:, 3:] = mask[:-50, :-3]
+    np.testing.assert_array_equal(batch.raw("bands-selection", np.uint8, *size), selected)
     repairs = batch.raw("bands-repairs", np.uint8, *size, 4)
     np.testing.assert_array_equal(repairs, patched(wanted.image, wanted.mask))
 
