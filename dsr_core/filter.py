@@ -113,9 +113,7 @@ def predict(
         pixels.from_network(planes, repaired[tile.core], linear=linear)
         probability[tile.core] = pixels.encode(damage.clip(0, 1), probability.dtype)
 
-    ran, notes = yield from _sweep(
-        info, provider, samples.shape[:2], read, write, linear=linear
-    )
+    ran, notes = yield from _sweep(info, provider, samples.shape[:2], read, write, linear=linear)
     holes = probability >= _FOUND
     add_grain(repaired, samples, holes, holes, linear=linear)
     return Prediction(image, repaired, probability, info, ran, notes, linear)

@@ -109,9 +109,9 @@ class Payload:
                 self._more.notify_all()
 
     def wait(self, length: int) -> None:
-        """Wait until the first ``length`` bytes are there."""
+        """Wait until the first ``length`` bytes are there, or all."""
         with self._more:
-            self._more.wait_for(lambda: self._here >= length)
+            self._more.wait_for(lambda: self._here >= min(length, len(self.data)))
 
 
 def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], memoryview]:

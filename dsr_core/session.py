@@ -94,7 +94,7 @@ class Session:
             model=request["model"],
             provider=request["provider"],
             linear=self._linear,
-            wait_for=lambda rows: payload.wait(min(rows * row, len(payload.data))),
+            wait_for=lambda rows: payload.wait(rows * row),
         )
         while True:
             try:

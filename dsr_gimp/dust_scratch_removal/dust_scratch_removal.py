@@ -215,9 +215,7 @@ class Target:
     def copy_to_shadow(self):
         """Prepare for changing the drawable in place; GIMP frees the copy at the end, whatever happens."""
         self.shadow = self.drawable.get_shadow_buffer()
-        everything = _rect((0, 0, self.drawable.get_width(), self.drawable.get_height()))
-        self.drawable.get_buffer().copy(everything, Gegl.AbyssPolicy.NONE, self.shadow, everything)
-        self.shadow.flush()
+        copy_pixels(self.drawable, self.shadow)
 
     def look_around(self, margin):
         """Let the network see this many pixels around the region."""
@@ -376,6 +374,13 @@ def read(drawable, place, coding):
         yield buffer.get(_rect(strip), 1.0, coding, Gegl.AbyssPolicy.NONE)
 
 
+def copy_pixels(drawable, buffer):
+    """Copy all pixels of a drawable into a buffer."""
+    everything = _rect((0, 0, drawable.get_width(), drawable.get_height()))
+    drawable.get_buffer().copy(everything, Gegl.AbyssPolicy.NONE, buffer, everything)
+    buffer.flush()
+
+
 def check(target, output):
     """Refuse at once what cannot end well; return what the user should know otherwise."""
     drawable = target.drawable
@@ -481,12 +486,12 @@ class InPlace:
     """A target's own pixels, to the bit, and changed in a way that can be undone."""
 
     def __init__(self, target):
-        self.target, self.shadow = target, target.shadow
+        self.target = target
 
     def draw(self, patches):
         """Add patches."""
-        patches.write(self.shadow, self.target.format, *self.target.region[:2])
-        self.shadow.flush()
+        patches.write(self.target.shadow, self.target.format, *self.target.region[:2])
+        self.target.shadow.flush()
 
     def insert(self):
         """Change the target."""
@@ -585,8 +590,7 @@ def copy_of(target):
         source.get_mode(),
     )
     layer.set_offsets(*target.offset)
-    everything = _rect((0, 0, source.get_width(), source.get_height()))
-    source.get_buffer().copy(everything, Gegl.AbyssPolicy.NONE, layer.get_buffer(), everything)
+    copy_pixels(source, layer.get_buffer())
     return layer
 
 
