@@ -1,4 +1,4 @@
-"""Cutting an image into equal tiles that overlap, and mirroring it where a tile reaches beyond its edge."""
+"""Cutting an image into equal tiles that overlap; beyond its edges the last row or column is repeated."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Tile:
     core
         Rows and columns of the image that this tile answers for; the cores of a grid cover it exactly once.
     rows, columns
-        Indices into the image of every row and column of the tile, margins and mirrored pixels included.
+        Indices into the image of every row and column of the tile, margins and repeated pixels included.
     inner
         Where the core lies within the tile.
     """
@@ -86,18 +86,12 @@ class Grid:
         count, side = self._count(length), self._side(length)
         for number in range(count):
             start, stop = number * length // count, (number + 1) * length // count
-            yield start, stop, mirror(np.arange(start - self.margin, start - self.margin + side), length)
+            # mirrored, a dark rim of five pixels would be a line of ten with light on both sides: a scratch
+            around = np.arange(start - self.margin, start - self.margin + side)
+            yield start, stop, around.clip(0, length - 1)
 
 
 def _as_slice(index: NDArray[np.intp]) -> slice | None:
-    """Return the slice that a run of indices without a turn in it stands for."""
+    """Return the slice that indices stand for if none of them is repeated."""
     first, last = int(index[0]), int(index[-1])
     return slice(first, last + 1) if last - first == len(index) - 1 else None
-
-
-def mirror(index: NDArray[np.intp], length: int) -> NDArray[np.intp]:
-    """Reflect indices into ``[0, length)`` about the first and last pixel, as often as it takes."""
-    if length == 1:
-        return np.zeros_like(index)
-    turned = index % (2 * length - 2)
-    return np.minimum(turned, 2 * length - 2 - turned)

@@ -142,6 +142,8 @@ def summarise(samples: Sequence[Measures]) -> dict[str, float]:
         "precision": precision,
         "recall": recall,
         "f1": _f1(precision, recall),
+        "precision_near": near_precision,
+        "recall_near": near_recall,
         "f1_near": _f1(near_precision, near_recall),
         "defects_found": _ratio(total["defects_found"], total["defects"]),
         "marks_right": _ratio(total["marks_right"], total["marks"]),

@@ -15,12 +15,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812
 from numpy.typing import NDArray
 from torch import Tensor
 
 import dsr_core
 from dsr_core.errors import DsrError
-from training.photos import list_photos, read_photo
+from dsr_core.nn.unet import UNet
+from training.photos import Photos, list_photos, read_photo
 
 log = logging.getLogger("training.mine")
 
@@ -47,6 +49,51 @@ def false_alarms(photo: NDArray[np.uint8], model: str | Path) -> NDArray[np.floa
     _, _, stats, centroids = cv2.connectedComponentsWithStats(found.view(np.uint8))
     places = np.stack([centroids[:, 1] * 2, centroids[:, 0] * 2, stats[:, cv2.CC_STAT_AREA]], -1)
     return places[1:]
+
+
+@torch.no_grad()
+def suspected(net: UNet, photos: Photos, indices: Sequence[int], device: torch.device) -> Tensor:
+    """Find what a network takes for damage in clean photographs at a half and a quarter of their size.
+
+    Returns
+    -------
+    Tensor
+        ``(K, 4)``: the photograph's index, row and column in its pixels, and a weight, as
+        ``training.photos.Photos`` takes them.
+    """
+    net.eval()
+    torch.backends.cudnn.benchmark = False  # hardly two photographs have one size
+    cell, atlas, rows = 32, photos.atlas, [torch.zeros(0, 4, device=device)]
+    for i in indices:
+        height, width = atlas.sizes[i, 1].tolist()
+        start = int(atlas.offsets[i, 1])
+        pixels = atlas.data[start : start + height * width].view(1, height, width, 3)
+        half = pixels.movedim(-1, 1).float() / 255
+        for shrunk, image in ((2, half), (4, F.avg_pool2d(half, 2))):
+            h, w = (length // cell * cell for length in image.shape[2:])
+            if min(h, w) < cell:
+                continue
+            part = image[..., :h, :w].contiguous(memory_format=torch.channels_last)
+            with torch.autocast(device.type, torch.bfloat16):
+                logit = net(part)[1].float()
+            # near misses are learned from, too
+            area = F.avg_pool2d((logit > -1).float(), cell)[0, 0] * cell**2
+            at = area.nonzero()
+            place = at * cell * shrunk + cell * shrunk // 2
+            index = torch.full((len(at), 1), float(i), device=device)
+            rows.append(torch.cat([index, place, area[at[:, 0], at[:, 1]].sqrt()[:, None]], 1).float())
+    torch.backends.cudnn.benchmark = True
+    return torch.cat(rows)
+
+
+def mine_half(net: UNet, photos: Photos, number: int, device: torch.device) -> None:
+    """Mine every other photograph, in turn, and keep the places of the rest."""
+    indices = range(number % 2, len(photos.atlas), 2)
+    found = suspected(net, photos, indices, device)
+    if photos.places is not None:
+        kept = photos.places[photos.places[:, 0].long() % 2 != number % 2]
+        found = torch.cat([kept, found])
+    photos.places = found if len(found) else None
 
 
 def read_places(path: Path, photos: Sequence[Path]) -> Tensor:

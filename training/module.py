@@ -20,48 +20,14 @@ from dsr_core.nn.losses import PerceptualLoss
 from dsr_core.nn.unet import UNet
 from dsr_core.nn.vgg import VGGFeatures
 from training.config import Config
-from training.damage import VISIBLE, FilmDamage, Triplet
-from training.metrics import average_precision
+from training.damage import FilmDamage, Triplet
+from training.losses import perceptual_term, repair_terms
 from training.mine import read_places
 from training.muon import Muon
 from training.photos import Photos, list_photos
-
-RING = (
-    3  # pixels around the damage where the repair must be right too: the filter grows and feathers its mask
-)
+from training.validation import measure
 
 VALIDATION_CROPS, VALIDATION_SIZE = 24, 256
-
-
-def repair_terms(image: Tensor, residual: Tensor, logit: Tensor, truth: Triplet) -> dict[str, Tensor]:
-    """Return the weighted terms of the damage-removal loss.
-
-    Parameters
-    ----------
-    image
-        The damaged image ``(N, 3, H, W)``.
-    residual, logit
-        The network's outputs.
-    truth
-        What the simulator returned.
-    """
-    target, mask = truth.clean, truth.mask.float()
-    near = F.max_pool2d(mask, 2 * RING + 1, 1, RING)
-    error = (image + residual - target).abs().mean(1, keepdim=True)
-    probability = torch.sigmoid(logit)
-    composite = (image + residual * probability - target).abs().mean()
-    # what is altered but hidden in the grain is neither damage nor a false alarm
-    judged = mask + (truth.alteration < 0.25 * VISIBLE)
-    pixels = image.shape[0] * image.shape[2] * image.shape[3]
-    entropy = F.binary_cross_entropy_with_logits(logit, mask, reduction="none") * judged
-    overlap = (probability * mask).sum()
-    dice = 1 - (2 * overlap + 50) / ((probability * judged).sum() + mask.sum() + 50)
-    return {
-        "inside": 5 * (error * near).sum() / (near.sum() + 0.002 * pixels),
-        "composite": 20 * composite,
-        "mask": 6 * entropy.sum() / pixels,
-        "dice": 0.3 * dice,
-    }
 
 
 def degrade(photos: Tensor, rng: torch.Generator) -> Tensor:
@@ -172,22 +138,13 @@ class Restorer(pl.LightningModule):
         else:
             terms = repair_terms(image, residual, logit, truth)
             if stage.perceptual and self.perceptual is not None:
-                terms["perceptual"] = stage.perceptual * self._perceptual(image, residual, logit, truth)
+                judged = perceptual_term(self.perceptual, image, residual, logit, truth)
+                terms["perceptual"] = stage.perceptual * judged
         loss = torch.stack(list(terms.values())).sum()
         self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
         self.log("train/loss", loss.detach())
         self.log("loss", loss.detach(), prog_bar=True, logger=False)
         return loss
-
-    def _perceptual(self, image: Tensor, residual: Tensor, logit: Tensor, truth: Triplet) -> Tensor:
-        """Judge the composite, and the raw repair inside the damage, by the model's perceptual loss."""
-        assert self.perceptual is not None  # noqa: S101 - tells the type checker
-        near = F.max_pool2d(truth.mask.float(), 2 * RING + 1, 1, RING)
-        target = truth.clean.contiguous(memory_format=torch.channels_last)
-        known = self.perceptual.target_features(target)
-        composite = image + residual * torch.sigmoid(logit)
-        raw = torch.lerp(target, image + residual, near)
-        return (self.perceptual(composite, target, known) + self.perceptual(raw, target, known)) / 2
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         """Move the average of the weights with them: later, a checkpoint would already have been written."""
@@ -200,40 +157,14 @@ class Restorer(pl.LightningModule):
         image = truth.damaged.contiguous(memory_format=torch.channels_last)
         outputs = [self.ema(part) for part in image.split(4)]
         residual, logit = (torch.cat(parts).float() for parts in zip(*outputs, strict=True))
-        probability = torch.sigmoid(logit)
-        found = probability > 0.5
-        repaired = (image + residual).clamp(0, 1)
-        composite = torch.where(found, repaired, image)
-        mask = truth.mask
-        true_positive = (found & mask).sum()
-        clean = F.max_pool2d((truth.alteration > 0.25 * VISIBLE).float(), 7, 1, 3) == 0
-
-        def psnr(a: Tensor, where: Tensor) -> Tensor:
-            error = ((a - truth.clean) ** 2).mean(1, keepdim=True)[where].mean()
-            return -10 * torch.log10(error.clamp(min=1e-10))
-
-        everywhere = torch.ones_like(mask)
-        measures = {
-            "val/psnr_before": psnr(image, everywhere),
-            "val/psnr": psnr(composite, everywhere),
-            "val/psnr_inside_before": psnr(image, mask),
-            "val/psnr_inside": psnr(repaired, mask),
-            "val/precision": true_positive / found.sum().clamp(min=1),
-            "val/recall": true_positive / mask.sum(),
-            "val/average_precision": average_precision(
-                *(
-                    (probability[where] * 255).byte().bincount(minlength=256).cpu().numpy()
-                    for where in (~mask, mask)
-                )
-            ),
-            "val/false_alarms": (found & clean).sum() / clean.sum(),
-        }
+        measures = {f"val/{name}": value for name, value in measure(residual, logit, truth).items()}
+        self.log("val/f1", measures.pop("val/f1"), prog_bar=True, batch_size=1)
         self.log_dict(measures, batch_size=1)
-        precision_recall = 2 * true_positive / (found.sum() + mask.sum())
-        self.log("val/f1", precision_recall, prog_bar=True, batch_size=1)
         board = getattr(self.logger, "experiment", None)
         if board is not None and hasattr(board, "add_image"):
-            maps = [part.expand_as(image) for part in (probability, mask.float())]
+            probability = torch.sigmoid(logit)
+            composite = torch.where(probability > 0.5, (image + residual).clamp(0, 1), image)
+            maps = [part.expand_as(image) for part in (probability, truth.mask.float())]
             shown = [image, composite, truth.clean, *maps]
             panel = torch.cat([torch.cat(list(part[:6]), dim=2) for part in shown], dim=1).float().cpu()
             board.add_image("val/damaged, restored, clean, found, true", panel, self.global_step)

@@ -1,5 +1,6 @@
 """Muon: descent by orthogonal steps, which takes far fewer steps here than AdamW does."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -10,24 +11,31 @@ MOMENTUM = 0.95
 QUINTIC = (3.4445, -4.7750, 2.0315)  # of the iteration: fast for small singular values, near enough to one
 
 
-def orthogonalise(matrix: Tensor, iterations: int = 5) -> Tensor:
-    """Return a matrix with the same singular vectors and singular values near one (0.7 to 1.2).
+def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
+    """Return matrices with the same singular vectors and singular values near one (0.7 to 1.2).
 
     Parameters
     ----------
-    matrix
-        ``(M, N)`` float, computed in bfloat16.
+    matrices
+        ``(..., M, N)`` float; computed in bfloat16 where the hardware multiplies it, else in float32.
     iterations
         Of Newton and Schulz.
     """
     a, b, c = QUINTIC
-    tall = matrix.shape[0] > matrix.shape[1]
-    x = (matrix.T if tall else matrix).bfloat16()
-    x = x / (x.norm() + 1e-7)
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    dtype = matrices.dtype if not multiplies_bfloat16(matrices.device) else torch.bfloat16
+    x = (matrices.mT if tall else matrices).to(dtype)
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(iterations):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return (x.T if tall else x).to(matrix.dtype)
+    return (x.mT if tall else x).to(matrices.dtype)
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Tell whether a device has units for matrices of bfloat16: without them it is slower than float32."""
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    return device.type == "cuda" or any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16"))
 
 
 class Muon(torch.optim.AdamW):
@@ -60,7 +68,9 @@ class Muon(torch.optim.AdamW):
             {"params": inner, "orthogonal": True},
             {"params": others, "lr": lr / 5, "orthogonal": False},
         ]
-        super().__init__(groups, lr=lr, weight_decay=weight_decay)
+        # on a GPU, all of a step can be recorded as a graph; then the rates must be tensors, too
+        on_gpu = others[0].device.type == "cuda"
+        super().__init__(groups, lr=lr, weight_decay=weight_decay, fused=on_gpu or None, capturable=on_gpu)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
@@ -71,23 +81,29 @@ class Muon(torch.optim.AdamW):
                 loss = closure()
         for group in self.param_groups:
             if group["orthogonal"]:
-                for parameter in group["params"]:
-                    self._turn(parameter, group["lr"], group["weight_decay"])
+                alike = defaultdict(list)  # one matrix product for all kernels of a shape
+                for kernel in group["params"]:
+                    if kernel.grad is not None:
+                        alike[kernel.shape].append(kernel)
+                for kernels in alike.values():
+                    self._turn(kernels, group["lr"], group["weight_decay"])
         super().step()
         return loss
 
-    def _turn(self, kernel: Tensor, lr: float, weight_decay: float) -> None:
-        """Take the step of one kernel, and its gradient with it, so that AdamW leaves it alone."""
-        if kernel.grad is None:
-            return
-        state = self.state[kernel]
-        if not state:
-            state["momentum"] = torch.zeros_like(kernel)
-            state["step"] = torch.tensor(0.0)  # which AdamW looks for when it is loaded
-        state["step"] += 1
-        momentum = state["momentum"].lerp_(kernel.grad, 1 - MOMENTUM)
-        matrix = kernel.grad.lerp(momentum, MOMENTUM).flatten(1)  # Nesterov's
-        scale = 0.2 * max(matrix.shape) ** 0.5
-        kernel.mul_(1 - lr * weight_decay)
-        kernel.sub_(orthogonalise(matrix).view_as(kernel), alpha=lr * scale)
-        kernel.grad = None
+    def _turn(self, kernels: list[Tensor], lr: float | Tensor, weight_decay: float) -> None:
+        """Take the step of kernels of one shape, and their gradients, so that AdamW leaves them alone."""
+        for kernel in kernels:
+            state = self.state[kernel]
+            if not state:
+                state["momentum"] = torch.zeros_like(kernel)
+                state["step"] = torch.tensor(0.0)  # which AdamW looks for when it is loaded
+        gradients = [kernel.grad for kernel in kernels]
+        momenta = [self.state[kernel]["momentum"] for kernel in kernels]
+        torch._foreach_lerp_(momenta, gradients, 1 - MOMENTUM)
+        matrices = torch.stack(gradients).lerp(torch.stack(momenta), MOMENTUM).flatten(2)  # Nesterov's
+        scale = 0.2 * max(matrices.shape[-2:]) ** 0.5
+        turned = orthogonalise(matrices) * (lr * scale)
+        torch._foreach_mul_(kernels, 1 - lr * weight_decay)
+        torch._foreach_sub_(kernels, list(turned.view(-1, *kernels[0].shape)))
+        for kernel in kernels:
+            kernel.grad = None

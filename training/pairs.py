@@ -18,11 +18,11 @@ import numpy as np
 import torch
 
 from dsr_core.errors import DsrError
-from training.atlas import Atlas
 from training.damage import Conditions, FilmDamage
-from training.details import detail_plates
+from training.damage.atlas import Atlas
+from training.damage.details import detail_plates
+from training.damage.plates import mirrored_over, outline_plate, procedural_plate
 from training.photos import list_photos, read_photo
-from training.plates import mirrored_over, outline_plate, procedural_plate
 
 FRAMES = ("08", "10")
 """Real frames kept for validation."""

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from dsr_core.atomic import check_free, write_all
 from dsr_core.errors import DsrError
 from dsr_core.nn.vgg import RANDOM_SPREAD, normalise, vgg16_bn_features
-from training.film import blur, grain, jpeg, sharpen, smooth_noise
+from training.damage.film import blur, grain, jpeg, sharpen, smooth_noise
 from training.photos import Photos, list_photos
 
 log = logging.getLogger("training.pretrain_vgg")

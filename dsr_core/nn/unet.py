@@ -28,6 +28,8 @@ class UNetConfig:
         Pixels are folded into channels by this factor before the first convolution.
     caution
         Taken from every damage logit on its way out.
+    fill_levels
+        Times that the picture is halved to fill holes from around; 0: down to the network's coarsest level.
 
     Notes
     -----
@@ -41,11 +43,17 @@ class UNetConfig:
     decoder_blocks: tuple[int, ...] = (1, 1, 1)
     unshuffle: int = 2
     caution: float = 0.0
+    fill_levels: int = 0
+
+    @property
+    def stride(self) -> int:
+        """Pixels of the input to one of the network's coarsest level, along each axis."""
+        return int(self.unshuffle * 2 ** (len(self.widths) - 1))
 
     @property
     def multiple_of(self) -> int:
         """Height and width of the input must be multiples of this many pixels."""
-        return int(self.unshuffle * 2 ** (len(self.widths) - 1))
+        return max(self.stride, 2**self.fill_levels)
 
 
 class NormedConv(nn.Module):
@@ -212,7 +220,7 @@ class PlainEncoder(nn.Module):
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         widths = config.widths
-        self.window = config.multiple_of
+        self.window = config.stride
         self.unshuffle: nn.Module = nn.PixelUnshuffle(config.unshuffle)
         stems = [nn.Conv2d(6 * config.unshuffle**2, widths[0], 3, padding=1)]
         stems += [nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in pairwise(widths)]

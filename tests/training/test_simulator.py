@@ -6,13 +6,17 @@ import pytest
 import skimage.data
 import torch
 
-from training.atlas import Atlas, view
-from training.damage import KINDS, VISIBLE, Conditions, FilmDamage, _visible
-from training.details import detail_plates
-from training.draw import Draw
-from training.film import blur, grain, jpeg
-from training.plates import defect_spots, outline_plate, procedural_plate
-from training.scene import mirror_border, misalign
+from dsr_core.errors import DsrError
+from training.damage import KINDS, VISIBLE, Conditions, FilmDamage
+from training.damage.atlas import Atlas, view
+from training.damage.details import detail_plates
+from training.damage.draw import Draw
+from training.damage.drawing import Drawing, draw_plates, load_drawing
+from training.damage.film import LUMA, blur, grain, halve_chroma, jpeg
+from training.damage.marks import lay_points, lay_streaks
+from training.damage.plates import defect_spots, outline_plate, procedural_plate
+from training.damage.scene import border_line, lay_boxes, misalign, mount, narrow_range, repeat_border
+from training.damage.visible import visible
 from training.simulate import main, to_tensor
 
 
@@ -55,7 +59,7 @@ def test_the_mask_closes_the_line_that_sharpening_leaves_around_a_speck():
     excess[..., 8:20, 8:20] = 4
     excess[..., 9, 9:19] = 0.2  # between the ring and the speck
     excess[..., 26, 26] = 1.2  # too faint by itself
-    mask = _visible(excess)
+    mask = visible(excess)
     assert mask[..., 8:20, 8:20].all()
     assert mask.sum() == 12 * 12
 
@@ -237,19 +241,122 @@ def test_the_command_refuses_what_is_no_photograph(tmp_path, caplog):
 
 
 @pytest.mark.parametrize("side", range(4))
-def test_a_border_is_mirrored_on_the_side_asked_for(side):
-    image = torch.rand(3, 20, 30, generator=torch.Generator().manual_seed(side))
-    mirrored = mirror_border(image, side, 6)
+def test_a_border_row_is_repeated_on_the_side_asked_for(side):
+    images = torch.rand(2, 3, 20, 30, generator=torch.Generator().manual_seed(side))
+    both = repeat_border(images, torch.tensor([side, side]), torch.tensor([6, 1]))
+    image, repeated = images[0], both[0]
+    assert not torch.equal(both[1], images[1])
     dim, length = (1, 20) if side >= 2 else (2, 30)
-    inner, border = (6, 0) if side % 2 == 0 else (length - 12, length - 6)
-    expected = image.narrow(dim, inner, 6).flip(dim)
-    assert torch.equal(mirrored.narrow(dim, border, 6), expected)
+    last, border = (6, 0) if side % 2 == 0 else (length - 7, length - 6)
+    row = image.narrow(dim, last, 1)
+    assert (repeated.narrow(dim, border, 6) == row).all()
     kept = 6 if side % 2 == 0 else 0
-    assert torch.equal(mirrored.narrow(dim, kept, length - 6), image.narrow(dim, kept, length - 6))
+    assert torch.equal(repeated.narrow(dim, kept, length - 6), image.narrow(dim, kept, length - 6))
 
 
-def test_mirrored_frames_stay_whole(simulator, photos):
-    truth = damage(simulator, photos, mirrored=1.0, clean=0.0, jpeg=0.0)
+def test_frames_with_repeated_borders_stay_whole(simulator, photos):
+    truth = damage(simulator, photos, bordered=1.0, clean=0.0, jpeg=0.0)
     altered = (truth.damaged - truth.clean).abs().amax(1, keepdim=True)
     assert torch.equal(altered, truth.alteration)
     assert truth.mask.any()
+
+
+def grey(n=16, size=96, value=0.5):
+    return torch.full((n, 3, size, size), value)
+
+
+def frames(n, seed=0):
+    return Draw(n, torch.Generator().manual_seed(seed))
+
+
+def test_points_are_small_and_of_many_opacities():
+    image = grey()
+    mono = torch.zeros(16, 1, 1, 1, dtype=torch.bool)
+    change = (lay_points(image, mono, (0.5, 0.5, 0.0), frames(16)) - image).abs().amax(1)
+    altered = change > 0.02
+    assert 1e-4 < altered.float().mean() < 0.05
+    _, _, stats, _ = cv2.connectedComponentsWithStats(altered[4].numpy().astype(np.uint8))
+    assert np.median(stats[1:, cv2.CC_STAT_AREA]) <= 4
+    assert change[altered].std() > 0.05
+
+
+def test_streaks_are_thin_and_all_in_one_direction():
+    image = grey(24)
+    mono = torch.zeros(24, 1, 1, 1, dtype=torch.bool)
+    damaged = lay_streaks(image, mono, frames(24))
+    for frame in (damaged - image).abs().amax(1):
+        if frame.max() > 0.1:
+            down, across = frame.diff(dim=0).abs().mean(), frame.diff(dim=1).abs().mean()
+            assert max(down, across) > 1.5 * min(down, across)
+    coloured = (damaged - damaged.mean(1, keepdim=True)).abs().amax((1, 2, 3)) > 0.01
+    assert coloured.any()
+    assert not coloured.all()
+    mono_too = lay_streaks(image, torch.ones_like(mono), frames(24))
+    assert (mono_too - mono_too.mean(1, keepdim=True)).abs().max() < 1e-5
+
+
+def test_what_shows_in_the_shadows_alone_leaves_the_lights():
+    halves = grey(64)
+    halves[..., :48, :], halves[..., 48:, :] = 0.95, 0.1
+    mono = torch.ones(64, 1, 1, 1, dtype=torch.bool)
+    change = (lay_streaks(halves, mono, frames(64)) - halves).amax(1)
+    bright = change.amax((1, 2)) > 0.1
+    assert change[bright][:, 48:].mean() > 5 * change[bright][:, :48].mean()
+
+
+def test_mounts_boxes_and_border_lines_change_the_picture_itself(simulator, photos):
+    truth = damage(simulator, photos, framed=1.0, boxes=1.0, edged=1.0, clean=1.0)
+    assert torch.equal(truth.damaged, truth.clean)
+    assert not truth.mask.any()
+    image = grey()
+    for change in (mount, lay_boxes, border_line):
+        changed = change(image, frames(16))
+        assert changed.shape == image.shape
+        assert 0 <= changed.min() <= changed.max() <= 1
+        assert ((changed - image).abs().amax((1, 2, 3)) > 0.1).float().mean() > 0.5
+
+
+def test_a_narrow_range_keeps_order_and_is_narrow():
+    ramp = torch.linspace(0, 1, 64).expand(16, 2, 3, 64, 64)
+    narrow = narrow_range(ramp, frames(16))
+    spread = narrow.amax((-1, -2)) - narrow.amin((-1, -2))
+    assert (narrow.diff(dim=-1) > 0).all()
+    assert 0 <= narrow.min() <= narrow.max() <= 1
+    assert spread.max() < 0.95
+    assert spread.min() > 0.1
+    assert torch.equal(narrow[:, 0], narrow[:, 1])
+
+
+def test_faint_damage_is_weaker(simulator, photos):
+    change = {
+        faint: damage(simulator, photos, faint=faint, clean=0.0, jpeg=0.0, sharpening=0.0).alteration.max()
+        for faint in (0.0, 1.0)
+    }
+    assert change[1.0] < 0.6 * change[0.0]
+
+
+def test_colour_at_half_resolution_keeps_the_brightness():
+    image = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 0.5 + 0.25
+    halved = halve_chroma(image)
+    luma = image.new_tensor(LUMA)[:, None, None]
+    torch.testing.assert_close((halved * luma).sum(1), (image * luma).sum(1), rtol=0, atol=2e-3)
+    assert (halved - halved.mean(1, keepdim=True)).std() < 0.7 * (image - image.mean(1, keepdim=True)).std()
+
+
+def test_what_never_happens_takes_no_random_numbers(simulator, photos):
+    plain = damage(simulator, photos)
+    named = damage(simulator, photos, points=0.0, streaks=0.0, boxes=0.0, narrow=0.0)
+    assert torch.equal(plain.damaged, named.damaged)
+
+
+def test_a_drawing_goes_through_a_file(tmp_path):
+    drawn = draw_plates(None, (), seed=1, count=2)
+    small = Drawing([plate[:64, :80] for plate in drawn.plates[:2]], drawn.details, drawn.spots[:2])
+    small.save(tmp_path / "a.npz")
+    read = load_drawing(tmp_path / "a.npz", seed=1)
+    for mine, theirs in zip(small.plates + small.details, read.plates + read.details, strict=True):
+        assert np.array_equal(mine, theirs)
+    assert np.array_equal(read.spots, small.spots)
+    (tmp_path / "b.npz").write_text("no drawing")
+    with pytest.raises(DsrError, match="no drawing"):
+        load_drawing(tmp_path / "b.npz", seed=1)

@@ -4,10 +4,13 @@ Every function takes and returns images ``(N, C, H, W)``, display-referred, nomi
 """
 
 import math
+from functools import cache
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
+
+from training.damage.draw import constant
 
 LUMA = (0.299, 0.587, 0.114)
 
@@ -79,6 +82,15 @@ def _dct_matrix() -> Tensor:
     return matrix
 
 
+@cache
+def _jpeg_constants(device: torch.device) -> tuple[Tensor, ...]:
+    """Return quantisation tables, the DCT, the matrices to and from YCC, and its middle, sent once."""
+    tables = torch.stack([_LUMINANCE_TABLE, _CHROMINANCE_TABLE, _CHROMINANCE_TABLE])
+    middle = torch.tensor([128.0, 0, 0])[:, None, None]
+    parts = (tables, _dct_matrix(), _TO_YCC, torch.linalg.inv(_TO_YCC), middle)
+    return tuple(part.to(device) for part in parts)
+
+
 def jpeg(image: Tensor, quality: Tensor) -> Tensor:
     """Quantise as baseline JPEG at 4:4:4 does (ITU-T T.81, annex K tables); ``quality`` ``(N,)`` is 1 to 100.
 
@@ -87,14 +99,22 @@ def jpeg(image: Tensor, quality: Tensor) -> Tensor:
     n, _, h, w = image.shape
     device = image.device
     scale = torch.where(quality < 50, 5000 / quality, 200 - 2 * quality) / 100
-    tables = torch.stack([_LUMINANCE_TABLE, _CHROMINANCE_TABLE, _CHROMINANCE_TABLE]).to(device)
+    tables, dct, ycc, rgb, middle = _jpeg_constants(device)
     steps = (tables * scale[:, None, None, None] + 0.5).floor().clamp(min=1)[:, :, None, :, None, :]
-    dct, ycc = _dct_matrix().to(device), _TO_YCC.to(device)
     x = torch.einsum("kc,nchw->nkhw", ycc, image.clamp(0, 1) * 255).round()
-    x = x - torch.tensor([128.0, 0, 0], device=device)[:, None, None]
+    x = x - middle
     x = x.reshape(n, 3, h // 8, 8, w // 8, 8)
     x = torch.einsum("ij,ncajbl,kl->ncaibk", dct, x, dct)
     x = (x / steps).round() * steps
     x = torch.einsum("ji,ncajbl,lk->ncaibk", dct, x, dct).reshape(n, 3, h, w)
-    x = x + torch.tensor([128.0, 0, 0], device=device)[:, None, None]
-    return (torch.einsum("kc,nchw->nkhw", torch.linalg.inv(ycc), x) / 255).clamp(0, 1)
+    x = x + middle
+    return (torch.einsum("kc,nchw->nkhw", rgb, x) / 255).clamp(0, 1)
+
+
+def halve_chroma(image: Tensor) -> Tensor:
+    """Take half the resolution from the colour, not from the brightness, as JPEG 4:2:0 does."""
+    luma = (image * constant(LUMA, image.device)[:, None, None]).sum(1, keepdim=True)
+    colour = F.interpolate(
+        F.avg_pool2d(image - luma, 2), scale_factor=2, mode="bilinear", align_corners=False
+    )
+    return (luma + colour).clamp(0, 1)

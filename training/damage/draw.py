@@ -1,9 +1,16 @@
 """Random numbers for a batch of frames."""
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor
+
+
+@cache
+def constant(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """Return numbers as a tensor that is sent to a device once."""
+    return torch.tensor(values, device=device)
 
 
 class Draw:
@@ -15,15 +22,25 @@ class Draw:
         Frames.
     rng
         Generator on the device that the numbers are wanted on.
+    host
+        Generator on the CPU (default: ``rng`` if it is one, else one of the same seed).
     """
 
-    def __init__(self, n: int, rng: torch.Generator) -> None:
+    def __init__(self, n: int, rng: torch.Generator, host: torch.Generator | None = None) -> None:
         self.n = n
         self.rng = rng
+        # what decides how many frames are worked on is drawn on the CPU: a GPU would have to be waited for
+        on_cpu = rng.device.type == "cpu"
+        self.host = host or (rng if on_cpu else torch.Generator().manual_seed(rng.initial_seed()))
 
     def of(self, chosen: Tensor) -> "Draw":
         """Draw for the chosen frames only."""
-        return Draw(int(chosen.sum()), self.rng)
+        return Draw(len(chosen), self.rng, self.host)
+
+    def chosen(self, probability: float) -> Tensor:
+        """Choose each frame with a probability and return the numbers of the chosen ones, ``(K,)``."""
+        numbers = (torch.rand(self.n, generator=self.host) < probability).nonzero().flatten()
+        return numbers.to(self.rng.device, non_blocking=True)
 
     def _rand(self, *shape: int) -> Tensor:
         return torch.rand(self.n, *shape, generator=self.rng, device=self.rng.device)

@@ -65,7 +65,7 @@ class Atlas:
 
     def level(self, scale: Tensor) -> Tensor:
         """Return the pyramid level to read for ``scale`` output pixels to one of level 0, both ``(N,)``."""
-        return ((scale < 0.7).long() + (scale < 0.35).long()).clamp(max=self.levels - 1)
+        return sum((scale < 0.7 / 2**k).long() for k in range(3)).clamp(max=self.levels - 1)
 
     def sample(self, index: Tensor, level: Tensor, y: Tensor, x: Tensor, *, nearest: bool = False) -> Tensor:
         """Read images at continuous positions, mirrored beyond their borders.

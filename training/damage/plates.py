@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 Plate = NDArray[np.uint8]
 Rng = np.random.Generator
 
+HAIRS = (60, 120, 240)  # on each plate of hairs alone
 FRAME_DUST_PER_PIXEL = 763 / (4960 * 3390)  # dust outlines a pixel, mean of ten frames
 
 
@@ -166,6 +167,19 @@ def procedural_plate(size: int, density: float, rng: Rng) -> Plate:
     return number_defects(coverage, rng)
 
 
+def hair_plate(size: int, count: int, rng: Rng) -> Plate:
+    """Draw hairs and fibres alone: thin, opaque, from nearly straight to curled, single and in tangles."""
+    coverage = np.zeros((size, size), np.uint8)
+    for _ in range(count):
+        middle, strands = rng.uniform(0, size, 2), int(rng.integers(1, 5)) if rng.random() < 0.2 else 1
+        for _ in range(strands):
+            length = math.exp(rng.uniform(math.log(40), math.log(700)))
+            start = middle + rng.normal(0, 25, 2) * (strands > 1)
+            line = start + fibre(rng, length, math.exp(rng.uniform(math.log(0.5), math.log(9))))
+            polyline(coverage, line, int(rng.integers(3, 9)))
+    return number_defects(coverage, rng)
+
+
 def damage_plates(
     folder: Path | None, rng: Rng, *, frames: Iterable[str] = (), size: int = 2048, count: int = 12
 ) -> list[Plate]:
@@ -186,12 +200,13 @@ def damage_plates(
     -----
     Most of a real frame is empty, and a network learns little from an empty crop: each frame is there a
     second time, laid over its own mirror images. Large stains are rare: counted in pixels they would outweigh
-    all dust.
+    all dust. A few plates more hold hairs alone, which a sky shows best and a network overlooks first.
     """
     densities = np.geomspace(1, 6, count)
-    if folder is None:
-        return [procedural_plate(size, density, rng) for density in densities]
     plates = []
+    if folder is None:
+        plates = [procedural_plate(size, density, rng) for density in densities]
+        return plates + [hair_plate(size, hairs, rng) for hairs in HAIRS]
     for frame in frames:
         plate = outline_plate(folder / "frames" / f"frame-{frame}.json", rng)
         plates += [plate, mirrored_over(plate, rng)]
@@ -207,4 +222,4 @@ def damage_plates(
             plates.append(cutout_plate(stamps, size, 0.01 * density, rng))
         else:
             plates.append(procedural_plate(size, density, rng))
-    return plates
+    return plates + [hair_plate(size, hairs, rng) for hairs in HAIRS]

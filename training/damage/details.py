@@ -2,12 +2,17 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
+import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
-from training.plates import Plate, Rng, fibre, polyline
+from training.damage.plates import Plate, Rng, fibre, polyline
+
+_FONTS = Path(mpl.get_data_path()) / "fonts" / "ttf"
 
 
 def _lettering(canvas: Plate, rng: Rng) -> None:
@@ -27,6 +32,32 @@ def _lettering(canvas: Plate, rng: Rng) -> None:
         text = "".join(rng.choice(alphabet, 90))
         thickness = max(1, round(scale * rng.uniform(0.6, 2.2)))
         cv2.putText(canvas, text, (0, int(y)), int(rng.choice(fonts)), scale, 255, thickness, cv2.LINE_AA)
+
+
+def _print(canvas: Plate, rng: Rng) -> None:
+    """Set labels and signs in real fonts, mostly bold, from small to as tall as a fifth of the plate."""
+    fonts = sorted(path for path in _FONTS.glob("DejaVu*.ttf") if "Display" not in path.name)
+    bold = [path for path in fonts if "Bold" in path.name]
+    alphabet = np.array(
+        list("AAABCDEEEEFGHIIJKLMNOOPQRSTUVWXYZaabcdeeefghiijklmnoopqrstuvwxyz0123456789 .,:;-+*/&%()   ")
+    )
+    page = Image.new("L", canvas.shape[::-1], 0)
+    pen = ImageDraw.Draw(page)
+    for _ in range(int(rng.integers(10, 40))):
+        size = int(math.exp(rng.uniform(math.log(10), math.log(220))))
+        font = ImageFont.truetype(str(rng.choice(bold if rng.random() < 0.7 else fonts)), size)
+        text = "".join(rng.choice(alphabet, int(rng.integers(2, 18))))
+        x, y = int(rng.integers(-100, canvas.shape[1])), int(rng.integers(-50, canvas.shape[0]))
+        stroke, value = int(rng.integers(0, 2) * size / 30), int(rng.integers(150, 256))
+        for line in range(int(rng.integers(1, 4))):
+            pen.text((x, y + line * int(size * 1.2)), text, fill=value, font=font, stroke_width=stroke)
+            text = text[::-1]
+        if rng.random() < 0.3:
+            box = (x - size // 3, y - size // 4, x + size * 4, y + int(size * 1.5))
+            pen.rounded_rectangle(
+                box, radius=int(rng.uniform(0, size / 2)), outline=255, width=max(1, size // 12)
+            )
+    canvas[:] = np.asarray(page)
 
 
 def _wires(canvas: Plate, rng: Rng) -> None:
@@ -82,34 +113,6 @@ def _rims(canvas: Plate, rng: Rng) -> None:
         thickness = int(rng.integers(2, 15))
         for i in range(len(x) - 1):
             polyline(canvas, line[i : i + 2], thickness, int(light[i]))
-
-
-def _twigs(canvas: Plate, rng: Rng) -> None:
-    def grow(start: NDArray[np.float64], angle: float, length: float, thickness: float) -> None:
-        if length < 6 or thickness < 0.6:
-            return
-        bend = angle + np.cumsum(rng.normal(0, 0.12, 8))
-        line = start + np.cumsum(np.stack([np.cos(bend), np.sin(bend)], -1) * length / 8, axis=0)
-        polyline(canvas, np.vstack([start, line]), max(1, round(thickness)))
-        for _ in range(int(rng.integers(2, 4))):
-            at = line[rng.integers(3, 8)]
-            grow(at, bend[-1] + rng.normal(0, 0.6), length * rng.uniform(0.5, 0.8), thickness * 0.65)
-
-    for _ in range(7):
-        root = rng.uniform(0, canvas.shape[0], 2)
-        grow(root, rng.uniform(0, 6.3), rng.uniform(120, 320), rng.uniform(3, 10))
-
-
-def _lashes(canvas: Plate, rng: Rng) -> None:
-    for _ in range(40):
-        arc = rng.uniform(0, canvas.shape[0], 2) + fibre(rng, rng.uniform(80, 260), 2.0)
-        length, lean, thickness = rng.uniform(12, 60), rng.normal(0, 0.4), int(rng.integers(1, 4))
-        for i in range(1, len(arc) - 1, int(rng.integers(1, 4))):
-            tangent = arc[i + 1] - arc[i - 1]
-            angle = math.atan2(tangent[1], tangent[0]) + math.pi / 2 + lean + rng.normal(0, 0.12)
-            t = np.linspace(0, 1, 10)[:, None]
-            bow = np.stack([np.cos(angle + t[:, 0] * 0.7), np.sin(angle + t[:, 0] * 0.7)], -1)
-            polyline(canvas, arc[i] + t * length * rng.uniform(0.7, 1.1) * bow, thickness)
 
 
 def _fence(canvas: Plate, rng: Rng) -> None:
@@ -217,10 +220,11 @@ def _gloss(canvas: Plate, rng: Rng) -> None:
 
 
 DETAILS: tuple[Callable[[Plate, Rng], None], ...] = (
-    _lettering, _wires, _rigging, _rigging, _struts, _twigs, _lashes, _fence, _halftone, _rebate, _bulbs,
+    _lettering, _print, _print, _wires, _rigging, _rigging, _struts, _fence, _halftone, _rebate, _bulbs,
     _rims, _glints, _gloss, _lights,
 )  # fmt: skip
-PRINT_DETAILS = 1  # the first ones, which belong on paper, too
+# no twigs, no lashes: adrift in a sky, nobody can tell them from hairs, and a network learns to leave hairs
+PRINT_DETAILS = 3  # the first ones, which belong on paper, too
 BRIGHT_DETAILS, NIGHT_DETAILS = 4, 2  # the last ones: always bright; on a darkened picture
 
 

@@ -1,0 +1,289 @@
+"""Film-damage simulator: clean photographs in, triplets of damaged, clean and mask out.
+
+Geometry comes from plates (``training.damage.plates``); this module turns it into damage as film and scanner
+show it: polarity, opacity, tint, blur, grain below the dust and none inside it, sharpening and JPEG. All is
+drawn from one ``torch.Generator`` on one device, in batches: a seed fixes every pixel; no loader is needed.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from training.damage.atlas import Atlas, view
+from training.damage.conditions import Conditions
+from training.damage.draw import Draw, constant
+from training.damage.drawing import Drawing, draw_plates
+from training.damage.film import blur, grain, halve_chroma, jpeg, sharpen, smooth_noise
+from training.damage.marks import lay_points, lay_scratches, lay_streaks
+from training.damage.scene import (
+    add_details,
+    border_line,
+    develop,
+    is_mono,
+    lay_boxes,
+    mount,
+    narrow_range,
+    repeat_border,
+)
+from training.damage.visible import VISIBLE, activity, visible
+
+
+class Triplet(NamedTuple):
+    """What the simulator returns.
+
+    Attributes
+    ----------
+    damaged, clean
+        ``(N, 3, H, W)`` float32 RGB in [0, 1]; equal where nothing was altered.
+    alteration
+        ``(N, 1, H, W)``: largest difference of a channel that the damage made.
+    mask
+        ``(N, 1, H, W)`` bool: altered by more than grain and texture hide.
+    """
+
+    damaged: Tensor
+    clean: Tensor
+    alteration: Tensor
+    mask: Tensor
+
+
+class FilmDamage:
+    """Simulator on one device.
+
+    Parameters
+    ----------
+    plates
+        Damage plates of ``training.damage.plates``: coverage and the defect's number (four levels).
+    details
+        Plates of what must survive, one channel: whole sets in the order of
+        ``training.damage.details.DETAILS``.
+    conditions
+        What is drawn how often.
+    spots
+        ``(plates, K, 3)`` of ``training.damage.plates.defect_spots``; needed where ``conditions.aimed``.
+    """
+
+    def __init__(
+        self,
+        plates: Atlas,
+        details: Atlas,
+        conditions: Conditions | None = None,
+        spots: Tensor | None = None,
+    ) -> None:
+        self.plates = plates
+        self.details = details
+        self.conditions = conditions or Conditions()
+        self.spots = spots
+
+    @classmethod
+    def build(
+        cls,
+        damage_data: Path | None,
+        frames: Sequence[str],
+        *,
+        seed: int,
+        device: torch.device | str = "cpu",
+        conditions: Conditions | None = None,
+    ) -> "FilmDamage":
+        """Draw the plates and return a simulator.
+
+        Parameters
+        ----------
+        damage_data
+            Folder of outlines and cut-outs (see ``training.damage.plates.damage_plates``); None: only
+            procedural damage.
+        frames
+            Numbers of the frames to use, such as ``("01", "03")``.
+        seed
+            Fixes every plate.
+        device
+            Where the plates and so the batches live.
+        conditions
+            What is drawn how often.
+        """
+        return cls.of(draw_plates(damage_data, frames, seed=seed), device, conditions)
+
+    @classmethod
+    def of(
+        cls, drawing: Drawing, device: torch.device | str = "cpu", conditions: Conditions | None = None
+    ) -> "FilmDamage":
+        """Return a simulator that cuts its samples from a drawing."""
+        plates = Atlas(drawing.plates, levels=4, nearest_channels=(1,))
+        details = Atlas(drawing.details, levels=3)
+        return cls(
+            plates.to(device), details.to(device), conditions, torch.from_numpy(drawing.spots).to(device)
+        )
+
+    def with_conditions(self, **changes: object) -> "FilmDamage":
+        """Return a simulator with the same plates under other conditions."""
+        conditions = replace(self.conditions, **changes)  # type: ignore[arg-type]
+        return FilmDamage(self.plates, self.details, conditions, self.spots)
+
+    @torch.no_grad()
+    def __call__(self, photos: Tensor, rng: torch.Generator) -> Triplet:
+        """Damage a batch.
+
+        Parameters
+        ----------
+        photos
+            ``(N, 3, H, W)`` float32 RGB in [0, 1] on the simulator's device; H and W multiples of 8.
+        rng
+            Generator on the same device.
+        """
+        draw = Draw(len(photos), rng)
+        c = self.conditions
+        clean, side = self._scene(photos, draw)
+
+        depth = c.grain * draw.uniform() ** 2
+        depth = torch.where(draw.chance(0.2), 0, depth)
+        noise = grain(clean, depth, draw.uniform(0, 1.3), draw.uniform() * draw.chance(0.7), rng)
+        mono = is_mono(clean)
+        noise = torch.where(mono, noise.mean(1, keepdim=True).expand_as(noise), noise)
+        hidden = VISIBLE + 0.8 * depth[:, None, None, None] + 0.3 * activity(clean)
+        clean = (clean + noise).clamp(0, 1)
+
+        damaged = self._damage(clean, mono, draw)
+        amount = draw.uniform(0.3, 1.5) * draw.chance(c.sharpening)
+        sigma = draw.uniform(0.6, 1.6)
+        both = sharpen(torch.cat([clean, damaged]), amount.repeat(2), sigma.repeat(2)).clamp(0, 1)
+        clean, damaged = both.chunk(2)
+        alteration = (damaged - clean).abs().amax(1, keepdim=True)
+        mask = visible(alteration / hidden)
+        clean, damaged = self._store(torch.stack([clean, damaged], 1), draw)
+        truth = Triplet(damaged, clean, alteration, mask)
+        reach = draw.log_uniform(1, min(photos.shape[2:]) / 4).long()
+        bordered = draw.chosen(c.bordered)
+        if len(bordered):
+            for part in truth:
+                part[bordered] = repeat_border(part[bordered], side[bordered], reach[bordered])
+        return truth
+
+    def _scene(self, photos: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
+        """Return what is on the film, and the side ``(N,)`` where a picture's plates end."""
+        c = self.conditions
+        clean = _some(photos.clone(), c.boxes, draw, lambda x, d, _: lay_boxes(x, d))
+        detailed = draw.chosen(c.details)
+        if len(detailed):
+            clean[detailed] = add_details(clean[detailed], self.details, draw.of(detailed))
+        side = draw.integers(4)
+        clean = develop(clean, c.film, c.misaligned, side, draw)
+        clean = _some(clean, c.framed, draw, lambda x, d, _: mount(x, d))
+        return _some(clean, c.edged, draw, lambda x, d, _: border_line(x, d)), side
+
+    def _damage(self, clean: Tensor, mono: Tensor, draw: Draw) -> Tensor:
+        """Lay dust, points, scratches and streaks on pictures, and leave some of them clean."""
+        c = self.conditions
+        damaged = self._lay_dust(clean, mono, draw)
+        damaged = _some(damaged, c.points, draw, lambda x, d, k: lay_points(x, mono[k], c.dark, d))
+        scratched = draw.chosen(c.scratches)
+        if len(scratched):
+            damaged[scratched] = lay_scratches(damaged[scratched], mono[scratched], draw.of(scratched))
+        damaged = _some(damaged, c.streaks, draw, lambda x, d, k: lay_streaks(x, mono[k], d))
+        damaged = _some(damaged, c.faint, draw, lambda x, d, k: _faded(x, clean[k], d)).clamp(0, 1)
+        return torch.where(draw.chance(c.clean)[:, None, None, None], clean, damaged)
+
+    def _store(self, both: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
+        """Do to clean and damaged pictures, ``(N, 2, 3, H, W)``, what files do to both alike."""
+        c = self.conditions
+        both = _some(both, c.narrow, draw, lambda x, d, _: narrow_range(x, d))
+        both = _some(both, c.chroma, draw, lambda x, _, __: halve_chroma(x.flatten(0, 1)).view_as(x))
+        clean, damaged = both[:, 0].contiguous(), both[:, 1].contiguous()
+        compressed = draw.chosen(c.jpeg)
+        if len(compressed):
+            quality = draw.uniform(50, 97)[compressed]
+            squeezed = jpeg(torch.cat([clean[compressed], damaged[compressed]]), quality.repeat(2))
+            clean[compressed], damaged[compressed] = squeezed.chunk(2)
+        return clean, damaged
+
+    def _lay_dust(self, clean: Tensor, mono: Tensor, draw: Draw) -> Tensor:
+        """Cut a piece of a plate for each picture and lay its defects on it."""
+        c = self.conditions
+        n, _, h, w = clean.shape
+        index = draw.integers(len(self.plates))
+        scale = draw.log_uniform(*c.scale)
+        centre = torch.stack([draw.uniform(), draw.uniform()], -1) * self.plates.sizes[index, 0]
+        kept = draw.table() < draw.uniform(*c.amount)[:, None]
+        if c.aimed and self.spots is not None:
+            spot = self.spots[index, draw.integers(self.spots.shape[1])]
+            size = constant((float(h), float(w)), centre.device)
+            beside = draw.uniform2(-0.45, 0.45) * size / scale[:, None]
+            aimed = draw.chance(c.aimed)[:, None]
+            centre = torch.where(aimed, spot[:, :2] + beside, centre)
+            kept |= aimed & F.one_hot(spot[:, 2], 256).bool()
+        y, x = view(h, w, centre, scale, draw.uniform(0, 2 * math.pi), draw.sign())
+        wander = smooth_noise(n, 2, h, w, 9, draw.rng) * draw.uniform(0, 1.5)[:, None, None, None]
+        y, x = y + wander[:, 0], x + wander[:, 1]
+        level = self.plates.level(scale)
+        coverage = self.plates.sample(index, level, y, x)[:, :1]
+        number = self.plates.sample(index, level, y, x, nearest=True)[:, 1].long()
+
+        hard = draw.chance(c.hard_edges)
+        optics = draw.uniform(0.3, 1.2) * scale.clamp(0.6, 1.3)
+        optics = torch.where(draw.chance(c.defocus), draw.uniform(1.2, 3.0), optics)
+        # thin damage fades when blurred; the exposure does not bring it back, but dense dirt stays dense
+        soft = blur(coverage, optics)
+        soft = (soft * draw.uniform(1.0, 1.6)[:, None, None, None]).clamp(max=1)
+        coverage = torch.where(hard[:, None, None, None], (coverage > 0.3).float(), soft)
+        cloud = smooth_noise(n, 1, h, w, 5, draw.rng) * draw.uniform(0, 0.35)[:, None, None, None]
+        coverage = (coverage * (1 - cloud.clamp(min=0))).clamp(0, 1)
+
+        strength, colour, absolute = self._properties(kept, mono, draw)
+        rows = torch.arange(n, device=clean.device)[:, None, None]
+        table = torch.cat([strength, colour, absolute], -1)[rows, number].movedim(-1, 1)
+        strength, colour, absolute = table[:, :3], table[:, 3:6], table[:, 6:]
+        # opaque dirt replaces the light; a thin trace shifts it, whatever it is
+        replaced = torch.lerp(torch.full_like(clean, 0.5), clean, absolute)
+        return clean + coverage * strength * (colour - replaced)
+
+    def _properties(self, kept: Tensor, mono: Tensor, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw strength and colour, ``(N, 256, 3)``, and the absolute/relative switch ``(N, 256, 1)``."""
+        c = self.conditions
+        opacity = (draw.uniform(0.4, 1.05)[:, None] + 0.5 * (draw.table() - 0.4)).clamp(0.2, 1)
+        strength = (kept * opacity)[..., None].expand(-1, -1, 3)
+
+        kind = torch.multinomial(constant(c.dark, mono.device), draw.n, replacement=True, generator=draw.rng)[
+            :, None
+        ]
+        bright = (kind == 1) | ((kind == 2) & (draw.table() < 0.5))
+        tone = torch.where(bright, 1 - 0.35 * draw.table() ** 2, 0.3 * draw.table() ** 2)
+        tinted, split = c.coloured
+        tint = torch.rand(draw.n, 256, 3, generator=draw.rng, device=mono.device)
+        # per frame all neutral, all tinted, or a mixture in which a few specks are coloured
+        few = torch.where(draw.chance(tinted), 1.0, 0.12 * draw.uniform())[:, None]
+        amount = (draw.table() < few) * draw.table() ** 0.5
+        # a tint keeps the speck's tone: bright specks lose a channel, dark specks gain one
+        hue = tint - tint.amin(-1, keepdim=True)
+        hue = hue / hue.amax(-1, keepdim=True).clamp(min=1e-3)
+        colour = torch.lerp(tone[..., None].expand_as(hue), hue, amount[..., None] * 0.9)
+        lone = F.one_hot(torch.randint(3, (draw.n, 256), generator=draw.rng, device=mono.device), 3).float()
+        lone = torch.where((draw.table() < 0.25)[..., None], 1 - lone, lone)
+        per_channel = draw.chance(split)[:, None, None] & (draw.table() < 0.85)[..., None]
+        strength = torch.where(per_channel, strength * lone, strength)
+
+        single = mono[:, 0, 0, :]  # (N, 1)
+        colour = torch.where(single[..., None], tone[..., None], colour)
+        strength = torch.where(single[..., None], (kept * opacity)[..., None], strength)
+        absolute = (draw.table() < draw.uniform(0.5, 1.0)[:, None]).float()[..., None]
+        return strength, colour, absolute
+
+
+def _some(
+    image: Tensor, probability: float, draw: Draw, change: Callable[[Tensor, Draw, Tensor], Tensor]
+) -> Tensor:
+    """Change some of the images; what never happens takes no random numbers from the others."""
+    if probability:
+        chosen = draw.chosen(probability)
+        if len(chosen):
+            image[chosen] = change(image[chosen], draw.of(chosen), chosen)
+    return image
+
+
+def _faded(damaged: Tensor, clean: Tensor, draw: Draw) -> Tensor:
+    """Take from all damage of a frame an eighth to a half of its strength."""
+    return torch.lerp(clean, damaged, draw.log_uniform(0.12, 0.5)[:, None, None, None])

@@ -1,0 +1,62 @@
+"""What the network is trained to lower: the terms of damage removal, and a perceptual one."""
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from dsr_core.nn.losses import PerceptualLoss
+from training.damage import VISIBLE, Triplet
+
+RING = 3
+"""Pixels around the damage where the repair must be right too: the filter grows and feathers its mask."""
+
+
+def repair_terms(image: Tensor, residual: Tensor, logit: Tensor, truth: Triplet) -> dict[str, Tensor]:
+    """Return the weighted terms of the damage-removal loss.
+
+    Parameters
+    ----------
+    image
+        The damaged image ``(N, 3, H, W)``.
+    residual, logit
+        The network's outputs.
+    truth
+        What the simulator returned.
+    """
+    target, mask = truth.clean, truth.mask.float()
+    near = F.max_pool2d(mask, 2 * RING + 1, 1, RING)
+    error = (image + residual - target).abs().mean(1, keepdim=True)
+    probability = torch.sigmoid(logit)
+    composite = (image + residual * probability - target).abs().mean()
+    # what is altered but hidden in the grain is neither damage nor a false alarm
+    judged = mask + (truth.alteration < 0.25 * VISIBLE)
+    pixels = image.shape[0] * image.shape[2] * image.shape[3]
+    entropy = F.binary_cross_entropy_with_logits(logit, mask, reduction="none") * judged
+    overlap = (probability * mask).sum()
+    dice = 1 - (2 * overlap + 50) / ((probability * judged).sum() + mask.sum() + 50)
+    return {
+        "inside": 5 * (error * near).sum() / (near.sum() + 0.002 * pixels),
+        "composite": 20 * composite,
+        "mask": 6 * entropy.sum() / pixels,
+        "dice": 0.3 * dice,
+    }
+
+
+def perceptual_term(
+    judge: PerceptualLoss, image: Tensor, residual: Tensor, logit: Tensor, truth: Triplet
+) -> Tensor:
+    """Judge the composite, and the raw repair inside the damage, by a perceptual loss.
+
+    Parameters
+    ----------
+    judge
+        The perceptual loss.
+    image, residual, logit, truth
+        As for :func:`repair_terms`.
+    """
+    near = F.max_pool2d(truth.mask.float(), 2 * RING + 1, 1, RING)
+    target = truth.clean.contiguous(memory_format=torch.channels_last)
+    known = judge.target_features(target)
+    composite = image + residual * torch.sigmoid(logit)
+    raw = torch.lerp(target, image + residual, near)
+    return (judge(composite, target, known) + judge(raw, target, known)) / 2
