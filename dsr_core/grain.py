@@ -1,6 +1,5 @@
 """Film grain for repairs: what is filled in is smooth, and the film around it is not."""
 
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
 import cv2
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core import pixels
+from dsr_core.bands import side_by_side
 from dsr_core.pixels import Image
 
 _APART = 4  # pixels around a hole whose grain is no model: damage reaches beyond what is seen of it
@@ -77,8 +77,7 @@ def add_grain(
         pixels.from_network(values[:, None], encoded, linear=linear)
         return y + first, x + start, encoded[0]
 
-    with ThreadPoolExecutor(2) as pool:
-        blocks = list(pool.map(work, product(range(0, height, _BLOCK), range(0, width, _BLOCK))))
+    blocks = side_by_side(work, product(range(0, height, _BLOCK), range(0, width, _BLOCK)))
     for y, x, values in filter(None, blocks):  # only now: a block looks at its neighbours as they were
         repaired[y, x] = values
 

@@ -108,7 +108,7 @@ def encode(values: NDArray[np.floating[Any]], dtype: np.dtype[Any]) -> Image:
     return scaled.astype(dtype)  # cuts the fraction off
 
 
-def blend(before: Image, after: Image, alpha: NDArray[np.float32]) -> Image:
+def blend(before: Image, after: Image, alpha: NDArray[np.floating[Any]]) -> Image:
     """Return ``before + alpha * (after - before)``, rounded for whole numbers.
 
     Parameters

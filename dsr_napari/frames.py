@@ -8,8 +8,17 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
-from dsr_core import DsrError, Options, Prediction, Progress, Restoration, compose, fill, predict
-from dsr_core.detect import find_defects
+from dsr_core import (
+    DsrError,
+    Options,
+    Prediction,
+    Progress,
+    Restoration,
+    compose,
+    fill,
+    find_defects,
+    predict,
+)
 
 Position = tuple[int, ...]
 """Index of a frame along the axes before (H, W) of what is made; ``()`` for a plain picture."""
@@ -157,7 +166,7 @@ def settle(prediction: Prediction, options: Options, edit: Edit | None) -> Resto
     """Compose one frame from cached network output; the person's edit outranks what was found."""
     if edit is None:
         return compose(prediction, options)
-    found = find_defects(prediction.image, prediction.repaired, prediction.probability, options)
+    found = find_defects(prediction, options)
     return compose(prediction, options, mask=np.where(edit.where, edit.damage, found))
 
 

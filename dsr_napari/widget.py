@@ -11,8 +11,9 @@ from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QTimer
 
 from dsr_core import DsrError, Options, Progress
+from dsr_core.options import described
 from dsr_napari.frames import Edit, Frames, Position, Result, collect_edits, lazy_stack, settle, work
-from dsr_napari.rows import OPTIONS, RUNS_ON, make_rows
+from dsr_napari.rows import RUNS_ON, make_rows
 
 # So many labels fit into 16 bits, which napari draws without a slow conversion.
 _FEW = np.iinfo(np.uint16).max
@@ -45,8 +46,8 @@ class RemoveDust(Container):
         self._stale: list[Position] = []
         self._timer = QTimer(self.native, interval=0, singleShot=True)
         self._timer.timeout.connect(self._recompose_next)
-        for name in OPTIONS:
-            self.fields[name].changed.connect(self._recompose)
+        for option in described():
+            self.fields[option.name].changed.connect(self._recompose)
         self.fields["layer"].changed.connect(self._offer_frames)
         self.fields["find"].changed.connect(lambda: self._start(restore=False))
         self.fields["remove"].changed.connect(lambda: self._start(restore=True))
@@ -62,7 +63,7 @@ class RemoveDust(Container):
     # --- fields ---
 
     def _chosen_options(self) -> Options:
-        return Options(**{name: self.fields[name].value for name in OPTIONS})
+        return Options(**{option.name: self.fields[option.name].value for option in described()})
 
     def _offer_frames(self) -> None:
         layer = self.fields["layer"].value

@@ -1,9 +1,9 @@
 import onnx
 import pytest
-from toy_model import METADATA, write_toy_model
 
 from dsr_core import DsrError, models
 from dsr_core.models import find_model, list_models
+from tests.toy_model import METADATA, write_toy_model
 
 
 def test_a_model_tells_about_itself(toy_model):

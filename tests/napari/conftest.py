@@ -8,7 +8,7 @@ import pytest
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt, QThreadPool
 
-from dsr_core import engine, models
+from dsr_core import engine, models, sweep
 
 PLUGIN = "dust-scratch-removal"
 WIDGET = "Remove dust & scratches"
@@ -40,7 +40,7 @@ def network(monkeypatch):
         return run(self, batch)
 
     monkeypatch.setattr(engine.Engine, "__call__", counted)
-    monkeypatch.setitem(engine.LOADS, "cpu", engine.Load("cpu", 1, 64))
+    monkeypatch.setitem(sweep.LOADS, "cpu", sweep.Load("cpu", 1, 64))
     return Network
 
 

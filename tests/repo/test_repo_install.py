@@ -8,10 +8,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from dusty import dusty
-from toy_model import write_toy_model
 
 from dsr_core.io import Picture, write_picture
+from tests.dusty import dusty
+from tests.toy_model import write_toy_model
 
 REPOSITORY = Path(__file__).parents[2]
 
