@@ -23,6 +23,7 @@ test: .venv/installed-for-tests
 
 lint: .venv/installed-for-tests
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 .venv/installed: pyproject.toml | .venv

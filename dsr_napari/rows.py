@@ -25,7 +25,7 @@ RUNS_ON = {"cuda": "the graphics card", "cpu": "the processor"}
 _LABEL_WIDTH = 80
 
 
-def make_rows(viewer: Viewer) -> list[Container]:
+def make_rows(viewer: Viewer) -> list[Container[Widget]]:
     """Return the dock's rows, from top to bottom; what a person uses in them has a name."""
     providers = [(text, name) for name, text in RUNS_ON.items()]
     status = Label(name="status", value="Find shows the damage; paint or erase in it, then Remove.")
@@ -34,7 +34,7 @@ def make_rows(viewer: Viewer) -> list[Container]:
     # Its text must not set the dock's width.
     status.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
 
-    def images(_: ComboBox) -> list[Image]:
+    def images(_: Any) -> list[Image]:
         return [layer for layer in viewer.layers if isinstance(layer, Image)]
 
     return [
@@ -49,10 +49,10 @@ def make_rows(viewer: Viewer) -> list[Container]:
     ]
 
 
-def _option_row(option: Described) -> Container:
+def _option_row(option: Described) -> Container[Widget]:
     """Return the row of an option: a list, a slider where the limits are close, else a box."""
     start: dict[str, Any] = {"name": option.name, "value": option.default}
-    limits = {"min": option.low, "max": option.high}
+    limits: dict[str, Any] = {"min": option.low, "max": option.high}
     if option.choices:
         field: Widget = ComboBox(choices=list(option.choices), **start)
     elif isinstance(option.default, int):
@@ -70,8 +70,10 @@ def _models() -> list[tuple[str, str]]:
     return [(info.name, str(info.path)) for info in reversed(list_models())] or [("3", "3")]
 
 
-def _row(label: str, *widgets: Widget, tooltip: str = "") -> Container:
-    row = Container(name=f"{label} row", widgets=widgets, layout="horizontal", labels=False)
+def _row(label: str, *widgets: Widget, tooltip: str = "") -> Container[Widget]:
+    row: Container[Widget] = Container(
+        name=f"{label} row", widgets=widgets, layout="horizontal", labels=False
+    )
     row.tooltip = tooltip
     if label:
         row.insert(0, Label(value=label))

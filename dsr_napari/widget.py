@@ -1,10 +1,10 @@
 """The dock: choose, find, look, correct, remove."""
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from magicgui.widgets import Container
+from magicgui.widgets import Container, Widget
 from napari.layers import Image, Labels, Layer
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info
@@ -12,15 +12,19 @@ from qtpy.QtCore import QTimer
 
 from dsr_core import DsrError, Options, Progress
 from dsr_core.options import described
-from dsr_napari.frames import Edit, Frames, Position, Result, collect_edits, lazy_stack, settle, work
+from dsr_napari.frames import Frames, Position
 from dsr_napari.rows import RUNS_ON, make_rows
+from dsr_napari.run import Edit, Result, collect_edits, lazy_stack, settle, work
+
+if TYPE_CHECKING:
+    import napari.viewer
 
 # So many labels fit into 16 bits, which napari draws without a slow conversion.
 _FEW = np.iinfo(np.uint16).max
 _log = logging.getLogger(__name__)
 
 
-class RemoveDust(Container):
+class RemoveDust(Container[Container[Widget]]):
     """Dock widget that finds dust and scratches in an image layer, shows them and removes them.
 
     Parameters
@@ -29,7 +33,7 @@ class RemoveDust(Container):
         napari hands it over.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:  # noqa: F821 -- the very text that napari looks for
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:  # the very text that napari looks for
         super().__init__(widgets=make_rows(viewer), labels=False)
         self.fields: dict[str, Any] = {widget.name: widget for row in self for widget in row}
         self._viewer = viewer
@@ -44,7 +48,8 @@ class RemoveDust(Container):
         self._job: tuple[Frames, dict[str, Any], Options, dict[Position, Edit]] | None = None
         self._note, self._telling = "", False
         self._stale: list[Position] = []
-        self._timer = QTimer(self.native, interval=0, singleShot=True)
+        self._timer = QTimer(self.native)
+        self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._recompose_next)
         for option in described():
             self.fields[option.name].changed.connect(self._recompose)
@@ -85,7 +90,8 @@ class RemoveDust(Container):
             return
         source = {"model": self.fields["model"].value, "provider": self.fields["provider"].value}
         same = frames.same_as(self._frames)
-        good = same and source == self._source and frames.data is self._frames.data
+        good = self._frames is not None and same and frames.data is self._frames.data
+        good = good and source == self._source
         cached = self._result.predictions if restore and good else {}
         self._edits = collect_edits(self._defects, self._result, self._edits)
         edits = self._edits if same else {}
@@ -136,19 +142,19 @@ class RemoveDust(Container):
         self._frames, self._result = frames, result
         few = max(result.defects.values()) < _FEW
         labels = frames.pile(list(result.labels.values())).astype(np.uint16 if few else np.int32, copy=False)
-        self._defects = self._show(self._defects, labels, f"defects of {frames.layer.name}", "labels")
+        self._defects = self._show(frames, self._defects, labels, f"defects of {frames.layer.name}", "labels")
         if result.restored is not None:
             if self._restored is None:
                 self._defects.visible = False  # the first look is at the result
             name = f"{frames.layer.name} restored"
-            self._restored = self._show(self._restored, result.restored, name, "image")
+            self._restored = self._show(frames, self._restored, result.restored, name, "image")
         self._report()
 
-    def _show(self, layer: Layer | None, data: Any, name: str, kind: str) -> Layer:
+    def _show(self, frames: Frames, layer: Layer | None, data: Any, name: str, kind: str) -> Layer:
         if layer is not None:
             layer.data = data
             return layer
-        layer = self._job[0].layer_of(data, name, kind)
+        layer = frames.layer_of(data, name, kind)
         if kind == "labels":
             layer.selected_label = sum(self._result.defects.values()) + 1  # for the brush
             return self._viewer.add_layer(layer)
@@ -209,7 +215,7 @@ class RemoveDust(Container):
         self._timer.start()
 
     def _recompose_next(self) -> None:
-        if not self._stale:
+        if not self._stale or self._frames is None or self._options is None:
             return
         position = self._stale.pop(0)
         done = settle(self._result.predictions[position], self._options, self._edits.get(position))
