@@ -68,11 +68,11 @@ def add_grain(
         first, start = max(top - REACH, 0), max(left - REACH, 0)
         around = slice(first, top + _BLOCK + REACH), slice(start, left + _BLOCK + REACH)
         filled = holes[around]
-        picture = _planes(samples[around], linear)
-        picture[:, filled] = _planes(repaired[around][filled][None], linear)[:, 0]
+        planes = _planes(samples[around], linear)
+        planes[:, filled] = _planes(repaired[around][filled][None], linear)[:, 0]
         inside = np.zeros_like(filled)
         inside[top - first :, left - start :][:_BLOCK, :_BLOCK] = wanted[core]
-        y, x, values = _grained(picture, filled, inside)
+        y, x, values = _grained(planes, filled, inside)
         encoded = np.empty((1, len(y), channels), repaired.dtype)
         pixels.from_network(values[:, None], encoded, linear=linear)
         return y + first, x + start, encoded[0]
@@ -82,18 +82,18 @@ def add_grain(
         repaired[y, x] = values
 
 
-def _planes(image: Image, linear: bool) -> _Planes:
-    planes = np.empty((3, *image.shape[:2]), np.float32)
-    pixels.to_network(image, planes, linear=linear)
+def _planes(samples: Image, linear: bool) -> _Planes:
+    planes = np.empty((3, *samples.shape[:2]), np.float32)
+    pixels.to_network(samples, planes, linear=linear)
     return planes
 
 
 def _grained(
-    picture: _Planes, holes: NDArray[np.bool_], wanted: NDArray[np.bool_]
+    planes: _Planes, holes: NDArray[np.bool_], wanted: NDArray[np.bool_]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], _Planes]:
     """Return rows and columns of the pixels that lack grain, and their values ``(3, N)`` with it."""
-    soft = np.stack([_soft(plane) for plane in picture])
-    amplitude = cv2.absdiff(picture[1], soft[1])  # green stands for all
+    soft = np.stack([_soft(plane) for plane in planes])
+    amplitude = cv2.absdiff(planes[1], soft[1])  # green stands for all
     side = 2 * _APART + 1
     model = cv2.dilate(holes.view(np.uint8), np.ones((side, side), np.uint8)) == 0
     y, x = np.nonzero(wanted)
@@ -102,16 +102,16 @@ def _grained(
     lacking = own < level
     y, x, level, own = y[lacking], x[lacking], level[lacking], own[lacking]
     source = _sources(y, x, model)
-    grain, soft = (values.reshape(3, -1)[:, source] for values in (picture, soft))
+    grain, soft = (values.reshape(3, -1)[:, source] for values in (planes, soft))
     grain -= soft
     np.clip(grain, -_PEAK * level, _PEAK * level, out=grain)
     grain *= np.sqrt(1 - (own / level) ** 2)  # what is independent adds in squares
     grain[:, source < 0] = 0
-    return y, x, picture[:, y, x] + grain
+    return y, x, planes[:, y, x] + grain
 
 
 def _soft(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Part the picture from its grain, by sums that come out the same wherever the plane begins."""
+    """Return the plane without its grain; its sums do not depend on where the plane begins."""
     return np.asarray(cv2.blur(cv2.blur(plane, (3, 3)), (3, 3)), np.float32)
 
 
