@@ -4,7 +4,7 @@ The words for pixels, in all of the project:
 
 *image*
     An array as the user has it: ``(H, W)`` or ``(H, W, 1)`` grey, ``(H, W, 2)`` grey and alpha, ``(H, W, 3)``
-    RGB or ``(H, W, 4)`` RGB and alpha. Integers use their full range, floats mean 0 to 1 and may go beyond it.
+    RGB or ``(H, W, 4)`` RGB and alpha. Integers use their full range, floats mean 0 to 1 and may exceed it.
 *samples*
     The colours of an image, ``(h, w, 1|3)`` without alpha, in its own type and encoding.
 *planes*
