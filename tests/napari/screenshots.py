@@ -1,4 +1,4 @@
-"""Takes docs/images/napari.png: ``python -m tests.napari.screenshots``, on a screen of at least 1600 x 1000."""
+"""Takes docs/images/napari.png: ``python -m tests.napari.screenshots``, on a screen of 1600 x 1000 pixels."""
 
 import sys
 import time
