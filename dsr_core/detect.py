@@ -11,11 +11,11 @@ from dsr_core.options import Options
 from dsr_core.pixels import luminance, pick
 from dsr_core.prediction import Prediction
 
-SURE = 204  # 0.8 of 255: a component that nowhere reaches this was found weakly
-FAINTER = 6  # times below the threshold: what touches a sure pixel still belongs to its defect
-_NOISE = 2  # of 255: up to here nothing belongs to any
-_MAJORITY = 0.9
-_DILATED = 10  # pixels up to which drawing a disc around each damaged one costs less than all distances
+SURE = 204  # 0.8 of 255; a component without such a pixel is faint
+FAINTER = 6  # the lower threshold of the hysteresis is the upper one divided by this
+_NOISE = 2  # of 255; the lower threshold is never below this
+_MAJORITY = 0.9  # share of defects of one polarity from which on the other counts as rare
+_DILATED = 10  # pixels; up to here dilation is faster than a distance transform
 
 
 def find_defects(prediction: Prediction, options: Options) -> NDArray[np.bool_]:
@@ -40,7 +40,7 @@ def find_defects(prediction: Prediction, options: Options) -> NDArray[np.bool_]:
     labels: NDArray[Any]
     binary = candidates.view(np.uint8)
     limited = options.min_size > 1 or options.max_size > 0
-    if limited:  # the sizes cost as much again as the components, with the default algorithm five times that
+    if limited:  # sizes double the time; with the default algorithm it would be five times as much
         count, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
             binary, 8, cv2.CV_32S, cv2.CCL_GRANA
         )

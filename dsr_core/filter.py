@@ -20,10 +20,10 @@ from dsr_core.prediction import Prediction, Progress, Restoration
 from dsr_core.sweep import sweep
 from dsr_core.tiles import Tile
 
-_FOUND = 255 // (2 * FAINTER)  # from this probability on, the network has filled a pixel, by default
-_RIM = 2  # pixels around these that a grown mask takes along
-_CONVINCED = 0.5
-_MISSED = 0.25  # of a defect; below that the network has understood it
+_FOUND = 255 // (2 * FAINTER)  # lowest probability that is repaired at the default sensitivity
+_RIM = 2  # pixels around these that belong to a grown mask, too
+_CONVINCED = 0.5  # lowest probability at which a marked pixel counts as repaired by the network
+_MISSED = 0.25  # share of a marked defect; where more is missed, it is filled from its surroundings
 _REACH = 5  # pixels of surroundings that a fill looks at
 _Result = TypeVar("_Result")
 

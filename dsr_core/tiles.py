@@ -15,7 +15,7 @@ class Tile:
     Parameters
     ----------
     core
-        Rows and columns of the image that this tile answers for; the cores of a grid cover it exactly once.
+        Rows and columns of the image that get this tile's results; the cores of a grid cover it exactly once.
     rows, columns
         Indices into the image of every row and column of the tile, margins and mirrored pixels included.
     inner
@@ -90,7 +90,7 @@ class Grid:
 
 
 def _as_slice(index: NDArray[np.intp]) -> slice | None:
-    """Return the slice that a run of indices without a turn in it stands for."""
+    """Return indices as a slice, ``None`` where they are mirrored."""
     first, last = int(index[0]), int(index[-1])
     return slice(first, last + 1) if last - first == len(index) - 1 else None
 

@@ -94,7 +94,7 @@ def install(profile: Profile) -> list[str]:
     if python:
         files[SOURCE.name] = files[SOURCE.name].replace(SHEBANG, OWN_SHEBANG, 1)
     try:
-        made = _folders_made(folder)
+        made, outdated = _listed(folder, "folders_made"), set(_listed(folder, "files")) - set(files)
         for needed in (folder, *([entry.parent] if python else [])):
             for path in (needed.parent, needed):
                 if not path.is_dir():
@@ -102,12 +102,17 @@ def install(profile: Profile) -> list[str]:
                     made.append(path.relative_to(profile.path).as_posix())
         (folder / "dsr_core" / "editor").mkdir(parents=True, exist_ok=True)
         done = [_write(folder / name, text, executable=name == SOURCE.name) for name, text in files.items()]
+        done += [_remove(folder / name) for name in sorted(outdated)]
         if python:
             done.append(_write(entry, f"{OWN_SHEBANG.split()[1]}={python}\n"))
-        elif entry.exists():
-            entry.unlink()
-            done.append(f"removed {entry}")
-        settings = {"python": sys.executable, "version": project_version(), "folders_made": made}
+        else:
+            done.append(_remove(entry))
+        settings = {
+            "python": sys.executable,
+            "version": project_version(),
+            "files": list(files),
+            "folders_made": made,
+        }
         done.append(_write(folder / "engine.json", json.dumps(settings, indent=2) + "\n"))
     except OSError as error:
         raise DsrError(
@@ -125,14 +130,10 @@ def uninstall(profile: Profile) -> list[str]:
         A file cannot be removed.
     """
     folder = plugin_folder(profile)
-    done = []
     try:
-        made = _folders_made(folder)
-        written = [folder / name for name in plugin_files()]
-        for path in (*written, folder / "engine.json", interpreter_entry(profile)):
-            if path.exists():
-                path.unlink()
-                done.append(f"removed {path}")
+        made, files = _listed(folder, "folders_made"), _listed(folder, "files")
+        written = [folder / name for name in dict.fromkeys([*plugin_files(), *files, "engine.json"])]
+        done = [_remove(path) for path in (*written, interpreter_entry(profile))]
         own = [folder / "dsr_core" / "editor", folder / "dsr_core"]
         for path in (*own, folder):
             shutil.rmtree(path / "__pycache__", ignore_errors=True)
@@ -143,7 +144,7 @@ def uninstall(profile: Profile) -> list[str]:
         raise DsrError(
             f"{error.filename} cannot be removed ({error.strerror}); check the folder's owner."
         ) from error
-    return done
+    return [line for line in done if line]
 
 
 def read_settings(folder: Path) -> dict[str, object]:
@@ -155,9 +156,18 @@ def read_settings(folder: Path) -> dict[str, object]:
     return settings if isinstance(settings, dict) else {}
 
 
-def _folders_made(folder: Path) -> list[str]:
-    made = read_settings(folder).get("folders_made")
-    return [str(name) for name in made] if isinstance(made, list) else []
+def _listed(folder: Path, key: str) -> list[str]:
+    """Return a list out of the settings."""
+    names = read_settings(folder).get(key)
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def _remove(path: Path) -> str:
+    """Remove a file; return what was done, or nothing if there is none."""
+    if not path.exists():
+        return ""
+    path.unlink()
+    return f"removed {path}"
 
 
 def _write(path: Path, text: str, *, executable: bool = False) -> str:

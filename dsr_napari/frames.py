@@ -90,7 +90,7 @@ class Frames:
 
 
 def _refuse_loose_channels(layer: Image) -> None:
-    """Raise if a layer seems to hold its colours as frames; an axis with another name says otherwise."""
+    """Raise if a layer seems to hold its colours as frames; an axis that bears another name holds frames."""
     if layer.rgb or layer.ndim < 3:  # noqa: PLR2004 -- a plain picture has two axes
         return
     shape = (layer.data[0] if layer.multiscale else layer.data).shape

@@ -66,7 +66,7 @@ def _option_row(option: Described) -> Container[Widget]:
 
 
 def _models() -> list[tuple[str, str]]:
-    """Return the installed models, the best one first; of a missing one the filter speaks when it runs."""
+    """Return the installed models, the best one first; a missing one is an error when the filter runs."""
     return [(info.name, str(info.path)) for info in reversed(list_models())] or [("3", "3")]
 
 

@@ -95,7 +95,7 @@ class RemoveDust(Container[Container[Widget]]):
         cached = self._result.predictions if restore and good else {}
         self._edits = collect_edits(self._defects, self._result, self._edits)
         edits = self._edits if same else {}
-        restore |= same and self._restored is not None  # what is there already has to follow
+        restore |= same and self._restored is not None  # a restored layer has to follow the mask
         self._job = (frames, source, options, edits)
         self.fields["status"].value = f"{'Removing' if restore else 'Looking for'} dust and scratches …"
         self._set_running(True)
@@ -125,7 +125,7 @@ class RemoveDust(Container[Container[Widget]]):
         if step.note and step.note != self._note:
             self._note = step.note
             show_info(step.note)
-        if not self._telling:  # napari's bar lets other events in, the next steps among them
+        if not self._telling:  # napari's bar processes other events, the next steps among them
             self._telling, bar = True, self._worker.pbar
             bar.total = step.total
             bar.update(step.done - bar.n)
@@ -236,7 +236,7 @@ class RemoveDust(Container[Container[Widget]]):
     # --- going away ---
 
     def _forget(self) -> None:
-        """Let go of layers that were removed; of a source, of all that was found in it."""
+        """Drop references to removed layers; with a source, also everything that was found in it."""
         here = set(self._viewer.layers)
         if self._job is not None and self._job[0].layer not in here:
             self._job = None
@@ -254,7 +254,7 @@ class RemoveDust(Container[Container[Widget]]):
             self._leave()
 
     def _leave(self) -> None:
-        """Stop for good; signals that are still on their way find nobody."""
+        """Stop for good; later signals have no effect."""
         self._cancel()
         self._worker = self._frames = None
         self._stale = []

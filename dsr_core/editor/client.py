@@ -1,4 +1,4 @@
-"""The plug-in's side of the talk with a worker process.
+"""The plug-in's side of the connection to a worker process.
 
 This module needs nothing but the standard library: ``dsr-gimp install`` copies it beside the plug-in.
 """

@@ -34,7 +34,7 @@ Reply = tuple[Header, Sequence[Buffer]]
 
 
 class Session:
-    """Holds one picture and what the network said about it, and answers requests.
+    """Holds one picture and the network's output for it, and answers requests.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class Session:
         self._found: _Found | None = None
 
     def answer(self, request: Header, payload: Payload) -> None:
-        """Answer one request, whose payload may still come; what the user can mend is an ``error`` frame."""
+        """Answer one request, whose payload may still come; errors become an ``error`` frame."""
         actions = {
             "margin": lambda: self._margin(request),
             "predict": lambda: self._predict(request, payload),

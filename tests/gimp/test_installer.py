@@ -111,6 +111,22 @@ def test_shebang_trap(profile: Profile, pythons: set[str]):
     assert tree(profile.path) == before
 
 
+def test_files_of_an_earlier_version_do_not_stay(profile: Profile, pythons: set[str], monkeypatch):
+    pythons.add("/shims/python3")
+    before, files = tree(profile.path), installer.plugin_files()
+    old = installer.plugin_folder(profile) / "old.py"
+    monkeypatch.setattr(installer, "plugin_files", lambda: {**files, "old.py": ""})
+    installer.install(profile)
+    assert old.exists()
+    monkeypatch.setattr(installer, "plugin_files", files.copy)
+    assert f"removed {old}" in installer.install(profile)
+    monkeypatch.setattr(installer, "plugin_files", lambda: {**files, "old.py": ""})
+    installer.install(profile)
+    monkeypatch.setattr(installer, "plugin_files", files.copy)
+    installer.uninstall(profile)
+    assert tree(profile.path) == before
+
+
 def test_uninstall_leaves_what_others_put_there(profile: Profile, pythons: set[str]):
     pythons.add(sys.executable)
     installer.install(profile)
