@@ -101,15 +101,7 @@ class Client:
         PlugInError
             The worker speaks another protocol.
         """
-        if self._models is None:
-            hello, _ = self._next()
-            if hello.get("protocol") != PROTOCOL:
-                raise PlugInError(
-                    "The filter in GIMP and the installed dust-scratch-removal do not fit together; "
-                    "run `dsr-gimp install` again."
-                )
-            self._models = hello["models"]
-        return self._models
+        return self._greet()
 
     def send(self, kind: str, size: int = 0, parts: Iterable[Buffer] = (), **fields: Any) -> int:
         """Queue a request and return its id; its payload of ``size`` bytes is written as its parts come."""
@@ -131,7 +123,7 @@ class Client:
         WorkerEndedError
             There will be no answer.
         """
-        self.models  # noqa: B018 -- the greeting comes first
+        self._greet()
         while True:
             header, payload = self._next()
             if header["id"] != request:
@@ -148,6 +140,18 @@ class Client:
         while not self._incoming.empty():
             frames.append(self._next())
         return frames
+
+    def _greet(self) -> list[str]:
+        """Take the worker's greeting, its first frame, if that has not been done; return its models."""
+        if self._models is None:
+            hello, _ = self._next()
+            if hello.get("protocol") != PROTOCOL:
+                raise PlugInError(
+                    "The filter in GIMP and the installed dust-scratch-removal do not fit together; "
+                    "run `dsr-gimp install` again."
+                )
+            self._models = hello["models"]
+        return self._models
 
     def _next(self) -> tuple[Header, memoryview]:
         try:

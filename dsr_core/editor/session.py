@@ -14,12 +14,12 @@ from dsr_core.detect import find_defects
 from dsr_core.editor.patches import ALPHA, blend_selected, cut_patches, outlines, shrink, shrink_mask
 from dsr_core.editor.wire import Buffer, Header, Payload, write_frame
 from dsr_core.errors import DsrError
-from dsr_core.filter import predict
+from dsr_core.filter import predict, run
 from dsr_core.grain import REACH
 from dsr_core.models import find_model
 from dsr_core.options import Options
 from dsr_core.pixels import Image
-from dsr_core.prediction import Prediction
+from dsr_core.prediction import Prediction, Progress
 
 DTYPES = {
     "u8": "uint8",
@@ -92,19 +92,19 @@ class Session:
             linear=self._linear,
             wait_for=lambda rows: payload.wait(rows * row),
         )
-        while True:
-            try:
-                progress = next(steps)
-            except StopIteration as stop:
-                self._prediction = stop.value
-                break
+
+        def report(progress: Progress) -> None:
             if request["id"] in self.cancelled:
-                steps.close()
-                return {"type": "cancelled"}, ()
+                raise _CancelledError
             fields = {"done": progress.done, "total": progress.total, "note": progress.note}
             write_frame(self.output, {"type": "progress", "id": request["id"], **fields})
+
+        try:
+            found = run(steps, report)
+        except _CancelledError:
+            return {"type": "cancelled"}, ()
+        self._prediction = found
         payload.wait(len(payload.data))
-        found: Prediction = self._prediction
         fields = {"model": found.model.name, "provider": found.provider, "notes": list(found.notes)}
         return {"type": "predicted", **fields}, ()
 
@@ -159,6 +159,10 @@ class Session:
             samples.data,
             marks.data,
         )
+
+
+class _CancelledError(Exception):
+    """The plug-in does not want the answer any more."""
 
 
 @dataclass(frozen=True, eq=False)
