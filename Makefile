@@ -1,6 +1,6 @@
 # make demo   restores the example
 # make test   runs every test
-# make lint   checks style and types
+# make lint   checks style, format and types
 # Each sets up what it needs in .venv; PYTHON names the interpreter to start from.
 
 PYTHON ?= python3
@@ -23,6 +23,7 @@ test: .venv/installed-for-tests
 
 lint: .venv/installed-for-tests
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 .venv/installed: pyproject.toml | .venv

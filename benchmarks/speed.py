@@ -31,17 +31,26 @@ TILE = 1024
 SCAN = (4000, 6000)
 """Height and width of what tile sizes are compared on."""
 
+TILE_SIZES = (512, 768, 1024, 1536, 2048)
+"""Sides in pixels that are compared."""
 
-def machine_peak(side: int = 4096) -> dict[str, float]:
+MATRIX = 4096
+"""Rows and columns of the matrices whose product shows what the machine can do."""
+
+CLASSICAL_MEGAPIXELS = 6
+"""Size of the scan that methods without a network are timed on."""
+
+
+def machine_peak() -> dict[str, float]:
     """Return the machine's billions of operations a second in products of large matrices, by type."""
-    matrix = torch.rand(side, side)
+    matrix = torch.rand(MATRIX, MATRIX)
     half, whole = matrix.bfloat16(), (matrix * 100).to(torch.int8)
     products = {
         "float32": lambda: matrix @ matrix,
         "bfloat16": lambda: half @ half,
         "int8": lambda: torch._int_mm(whole, whole),  # noqa: SLF001 -- the only such product that torch has
     }
-    return {name: 2 * side**3 / 1e9 / best(product) for name, product in products.items()}
+    return {name: 2 * MATRIX**3 / 1e9 / best(product) for name, product in products.items()}
 
 
 def engine_speed(model: ModelInfo, height: int = TILE, width: int = TILE) -> float:
@@ -92,20 +101,20 @@ def exported_speed(net: UNet) -> float:
         return engine_speed(export.export_onnx(Path(folder) / "net.pt", Path(folder) / "net.onnx"))
 
 
-def classical_speeds(folder: Path, megapixels: float = 6) -> dict[str, float]:
+def classical_speeds(folder: Path) -> dict[str, float]:
     """Return the speed of what people use without a network, on an 8-bit scan."""
-    write_scan(folder / "scan.tif", megapixels, 8)
+    write_scan(folder / "scan.tif", CLASSICAL_MEGAPIXELS, 8)
     image = read_picture(folder / "scan.tif").pixels
     methods = {"OpenCV, median + threshold": dust_and_scratches, "OpenCV, top-hat + Telea": top_hat_telea}
-    return {name: megapixels / best(lambda m=method: m(image), 1) for name, method in methods.items()}
+    return {
+        name: CLASSICAL_MEGAPIXELS / best(lambda m=method: m(image), 1) for name, method in methods.items()
+    }
 
 
-def tile_sizes(
-    model: ModelInfo, sizes: tuple[int, ...] = (512, 768, 1024, 1536, 2048)
-) -> list[dict[str, float]]:
+def tile_sizes(model: ModelInfo) -> list[dict[str, float]]:
     """Return what each size of tiles comes to on a 24-megapixel scan, its margins included."""
     rows = []
-    for size in sizes:
+    for size in TILE_SIZES:
         grid = Grid(*SCAN, size, model.margin, model.multiple_of)
         pixels = len(grid) * grid.tile_shape[0] * grid.tile_shape[1]
         speed = engine_speed(model, *grid.tile_shape)

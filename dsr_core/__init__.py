@@ -11,17 +11,10 @@ from dsr_core.errors import DsrError
 from dsr_core.options import Options
 
 if TYPE_CHECKING:
-    from dsr_core.filter import (
-        Prediction,
-        Progress,
-        Restoration,
-        compose,
-        fill,
-        predict,
-        restore,
-        restore_steps,
-        run,
-    )
+    from dsr_core.composite import compose
+    from dsr_core.detect import find_defects
+    from dsr_core.filter import fill, predict, restore, restore_steps, run
+    from dsr_core.prediction import Prediction, Progress, Restoration
 
 __all__ = [
     "DsrError",
@@ -31,15 +24,23 @@ __all__ = [
     "Restoration",
     "compose",
     "fill",
+    "find_defects",
     "predict",
     "restore",
     "restore_steps",
     "run",
 ]
 
+_MODULES = {
+    "compose": "composite",
+    "find_defects": "detect",
+    **dict.fromkeys(("fill", "predict", "restore", "restore_steps", "run"), "filter"),
+    **dict.fromkeys(("Prediction", "Progress", "Restoration"), "prediction"),
+}
+
 
 def __getattr__(name: str) -> Any:
-    """Import the filter when it is first used: onnxruntime and OpenCV take half a second."""
-    if name in __all__:
-        return getattr(import_module("dsr_core.filter"), name)
+    """Import a module when it is first used: onnxruntime and OpenCV take half a second."""
+    if name in _MODULES:
+        return getattr(import_module(f"dsr_core.{_MODULES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

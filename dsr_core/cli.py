@@ -10,7 +10,7 @@ from typing import Any
 
 from dsr_core.errors import DsrError
 from dsr_core.models import NUMBERS
-from dsr_core.options import POLARITIES, PROVIDERS, Options
+from dsr_core.options import PROVIDERS, Options, described
 
 _INTERRUPTED = 130  # what shells return for Ctrl+C
 
@@ -78,20 +78,16 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    default = Options()
-    add = parser.add_argument
-    add("--sensitivity", type=float, default=default.sensitivity, help="0 to 1; default: %(default)s")
-    add("--polarity", choices=POLARITIES, default=default.polarity, help="default: %(default)s")
-    add("--min-size", type=int, default=default.min_size, metavar="PX", help="leave smaller defects alone")
-    add("--max-size", type=int, default=default.max_size, metavar="PX", help="leave larger defects alone")
-    add("--grow", type=int, default=default.grow, metavar="PX", help="widen defects; default: %(default)s")
-    add(
-        "--feather",
-        type=float,
-        default=default.feather,
-        metavar="PX",
-        help="soft edge; default: %(default)s",
-    )
+    for option in described():
+        limits: dict[str, Any] = {"type": type(option.default), "metavar": option.unit.upper() or "NUMBER"}
+        if option.choices:
+            limits = {"choices": tuple(option.choices)}
+        parser.add_argument(
+            f"--{option.name.replace('_', '-')}",
+            default=option.default,
+            help=f"{option.help}; default: %(default)s",
+            **limits,
+        )
 
 
 def _model(chosen: argparse.Namespace) -> str:
@@ -105,8 +101,7 @@ def _model(chosen: argparse.Namespace) -> str:
 
 
 def _options(chosen: argparse.Namespace) -> Options:
-    names = ("sensitivity", "polarity", "min_size", "max_size", "grow", "feather")
-    return Options(**{name: getattr(chosen, name) for name in names})
+    return Options(**{option.name: getattr(chosen, option.name) for option in described()})
 
 
 def _restore(chosen: argparse.Namespace) -> int:

@@ -1,35 +1,30 @@
 """From the network's probability to the pixels that are to be repaired."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dsr_core.bands import in_bands
 from dsr_core.options import Options
-from dsr_core.pixels import Image, luminance, pick
+from dsr_core.pixels import luminance, pick
+from dsr_core.prediction import Prediction
 
-SURE = 204  # 0.8 of 255: a component that nowhere reaches this was found weakly
-FAINTER = 6  # times below the threshold: what touches a sure pixel still belongs to its defect
-_NOISE = 2  # of 255: up to here nothing belongs to any
-_MAJORITY = 0.9
-_BAND = 256  # rows
-_DILATED = 10  # pixels up to which drawing a disc around each damaged one costs less than all distances
+SURE = 204  # 0.8 of 255; a component without such a pixel is faint
+FAINTER = 6  # the lower threshold of the hysteresis is the upper one divided by this
+_NOISE = 2  # of 255; the lower threshold is never below this
+_MAJORITY = 0.9  # share of defects of one polarity from which on the other counts as rare
+_DILATED = 10  # pixels; up to here dilation is faster than a distance transform
 
 
-def find_defects(
-    image: Image, repaired: Image, probability: NDArray[np.uint8], options: Options
-) -> NDArray[np.bool_]:
+def find_defects(prediction: Prediction, options: Options) -> NDArray[np.bool_]:
     """Return the mask ``(H, W)`` of the defects that the options let pass, grown.
 
     Parameters
     ----------
-    image, repaired
-        Input and the network's repair, in one encoding; needed for the polarity of a defect.
-    probability
-        ``(H, W)``, 255 standing for certain damage.
+    prediction
+        From `predict` or `fill`.
     options
         What counts as a defect.
 
@@ -39,12 +34,13 @@ def find_defects(
     the threshold, so that a hair that fades along its length stays whole and no speck is repaired by half,
     while faint specks on their own are left alone.
     """
+    probability = prediction.probability
     threshold = 255 * min(max(1 - options.sensitivity, 0.02), 0.98)
     candidates = probability > max(int(threshold / FAINTER), _NOISE)
     labels: NDArray[Any]
     binary = candidates.view(np.uint8)
     limited = options.min_size > 1 or options.max_size > 0
-    if limited:  # the sizes cost as much again as the components, with the default algorithm five times that
+    if limited:  # sizes double the time; with the default algorithm it would be five times as much
         count, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
             binary, 8, cv2.CV_32S, cv2.CCL_GRANA
         )
@@ -59,7 +55,7 @@ def find_defects(
     kept = keep[label]
     at, label, strength = at[kept], label[kept], strength[kept]
     if options.polarity != "both" and len(at):
-        excess = luminance(pick(image, at)) - luminance(pick(repaired, at))
+        excess = luminance(pick(prediction.image, at)) - luminance(pick(prediction.repaired, at))
         bright = np.bincount(label, excess, count) > 0
         at = at[_of_polarity(options.polarity, bright, label, strength)[label]]
     mask = np.zeros(probability.shape, np.bool_)
@@ -77,25 +73,6 @@ def distance_within(mask: NDArray[np.bool_], rows: slice, reach: float) -> NDArr
     part = mask[top : rows.stop + int(reach) + 1].view(np.uint8)
     distance = cv2.distanceTransform(part, cv2.DIST_L2, cv2.DIST_MASK_5)
     return np.asarray(distance[rows.start - top : rows.stop - top], np.float32)
-
-
-def in_bands(work: Callable[[slice], None], height: int, reach: float) -> None:
-    """Call ``work`` for bands of rows that make up the height, two at the same time.
-
-    Parameters
-    ----------
-    work
-        Takes the band's rows and may look at ``reach`` pixels above and below them.
-    height
-        All rows.
-    reach
-        Pixels; a band is much higher, so that looking beyond it costs little, but otherwise low, so that its
-        memory is used again.
-    """
-    count = 2 * max(1, height // (2 * max(_BAND, 8 * int(reach))))
-    edges = [height * number // count for number in range(count + 1)]
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(work, map(slice, edges, edges[1:])))
 
 
 def _grown(mask: NDArray[np.bool_], grow: int) -> NDArray[np.bool_]:

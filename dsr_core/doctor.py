@@ -1,4 +1,4 @@
-"""Looking over an installation: versions, models, providers."""
+"""Examining an installation: versions, models, providers."""
 
 import platform
 import time

@@ -1,10 +1,9 @@
-"""One onnxruntime session: which provider runs it, and how much it is given at a time."""
+"""onnxruntime: which provider runs, one session, and its errors."""
 
 import contextlib
 import ctypes
 import io
 import sys
-from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from dsr_core.errors import DsrError
 from dsr_core.models import ModelInfo, runtime_errors
 from dsr_core.options import PROVIDERS
 
-SMALLEST_TILE = 256
 _MEMORY_WORDS = ("out of memory", "failed to allocate", "bad_alloc", "bad allocation", "alloc_failed")
 _CUDA_OPTIONS = {
     # A search by trial costs seconds for each new shape, and a doubling arena takes memory other programs
@@ -29,32 +27,6 @@ _CUDA_OPTIONS = {
 
 class OutOfMemoryError(Exception):
     """The provider could not hold the batch; a smaller one may do."""
-
-
-@dataclass(frozen=True)
-class Load:
-    """What is given to a provider at a time: ``batch`` tiles of at most ``tile`` x ``tile`` pixels."""
-
-    provider: str
-    batch: int
-    tile: int
-
-    def eased(self, margin: int) -> "Load | None":
-        """Return the next smaller load for the same provider, or ``None`` at the smallest."""
-        if self.batch > 1:
-            return replace(self, batch=self.batch // 2)
-        if self.tile // 2 >= max(SMALLEST_TILE, 4 * margin):
-            return replace(self, tile=self.tile // 2)
-        return None
-
-    def __str__(self) -> str:
-        place = "the CPU" if self.provider == "cpu" else self.provider.upper()
-        return f"{self.batch} tile{'s' * (self.batch > 1)} of {self.tile} pixels at a time on {place}"
-
-
-# With a margin of 80, the tiles of a 24-megapixel scan hold 43 % more pixels than the scan does at a size of
-# 1024, 28 % at 1536, and 25 % at 2048, which takes two thirds more memory.
-LOADS = {"cpu": Load("cpu", 1, 1536), "cuda": Load("cuda", 4, 1024)}
 
 
 def choose_provider(wanted: str) -> tuple[str, str]:

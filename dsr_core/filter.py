@@ -1,7 +1,7 @@
 """The filter: a generator that yields its progress, can be closed at any time and returns its result."""
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -9,53 +9,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dsr_core import engine, pixels
+from dsr_core import pixels
+from dsr_core.composite import check_mask, compose
 from dsr_core.detect import FAINTER
-from dsr_core.errors import DsrError
 from dsr_core.grain import add_grain
-from dsr_core.models import ModelInfo, find_model
+from dsr_core.models import find_model
 from dsr_core.options import Options
 from dsr_core.pixels import Image
-from dsr_core.repair import Prediction, Restoration, check_mask, compose
-from dsr_core.tiles import Grid, Tile
+from dsr_core.prediction import Prediction, Progress, Restoration
+from dsr_core.sweep import sweep
+from dsr_core.tiles import Tile
 
-__all__ = [
-    "Prediction",
-    "Progress",
-    "Restoration",
-    "compose",
-    "fill",
-    "predict",
-    "restore",
-    "restore_steps",
-    "run",
-]
-
-_FOUND = 255 // (2 * FAINTER)  # from this probability on, the network has filled a pixel, by default
-_RIM = 2  # pixels around these that a grown mask takes along
-_CONVINCED = 0.5
-_MISSED = 0.25  # of a defect; below that the network has understood it
+_FOUND = 255 // (2 * FAINTER)  # lowest probability that is repaired at the default sensitivity
+_RIM = 2  # pixels around these that belong to a grown mask, too
+_CONVINCED = 0.5  # lowest probability at which a marked pixel counts as repaired by the network
+_MISSED = 0.25  # share of a marked defect; where more is missed, it is filled from its surroundings
 _REACH = 5  # pixels of surroundings that a fill looks at
 _Result = TypeVar("_Result")
-_Read = Callable[[Tile], Image]
-_Write = Callable[[Tile, NDArray[np.float32], NDArray[np.float32]], None]
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a run is.
-
-    Parameters
-    ----------
-    done, total
-        Tiles.
-    note
-        A sentence for the user, or ``""``.
-    """
-
-    done: int
-    total: int
-    note: str = ""
 
 
 def predict(
@@ -113,7 +83,7 @@ def predict(
         pixels.from_network(planes, repaired[tile.core], linear=linear)
         probability[tile.core] = pixels.encode(damage.clip(0, 1), probability.dtype)
 
-    ran, notes = yield from _sweep(info, provider, samples.shape[:2], read, write, linear=linear)
+    ran, notes = yield from sweep(info, provider, samples.shape[:2], read, write, linear=linear)
     holes = probability >= _FOUND
     add_grain(repaired, samples, holes, holes, linear=linear)
     return Prediction(image, repaired, probability, info, ran, notes, linear)
@@ -164,7 +134,7 @@ def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress,
         repaired[tile.core][hole] = new[hole]
         missed[tile.core] = hole & (damage < _CONVINCED)
 
-    ran, notes = yield from _sweep(
+    ran, notes = yield from sweep(
         prediction.model,
         prediction.provider,
         marked.shape,
@@ -215,67 +185,6 @@ def run(
             return result
         if on_progress is not None:
             on_progress(progress)
-
-
-def _sweep(
-    info: ModelInfo,
-    provider: str,
-    shape: tuple[int, ...],
-    read: _Read,
-    write: _Write,
-    *,
-    linear: bool,
-    wanted: Callable[[Tile], bool] = lambda _: True,
-) -> Generator[Progress, None, tuple[str, tuple[str, ...]]]:
-    """Run every wanted tile, from the start again with less at a time when memory runs out.
-
-    Returns the provider that ran and the notes.
-    """
-    name, note = engine.choose_provider(provider)
-    load = engine.LOADS[name]
-    notes = (note,) if note else ()
-    while True:
-        grid = Grid(shape[0], shape[1], load.tile, info.margin, info.multiple_of)
-        tiles = [tile for tile in grid if wanted(tile)]
-        yield Progress(0, len(tiles), note)
-        try:
-            network = engine.load_engine(info, load.provider, grid.tile_shape)
-            yield from _run_tiles(network, load, grid, tiles, read, write, linear)
-        except engine.OutOfMemoryError as error:
-            easier = load.eased(info.margin)
-            if easier is None and load.provider != "cpu" and provider == "auto":
-                engine.load_engine.cache_clear()
-                easier = engine.LOADS["cpu"]
-            if easier is None:
-                raise DsrError(
-                    f"Not even {load} fit into memory; close other programs and try again."
-                ) from error
-            note = f"Out of memory with {load}; going on with {easier}"
-            notes, load = (*notes, note), easier
-        else:
-            return load.provider, notes
-
-
-def _run_tiles(
-    network: engine.Engine,
-    load: engine.Load,
-    grid: Grid,
-    tiles: list[Tile],
-    read: _Read,
-    write: _Write,
-    linear: bool,
-) -> Generator[Progress, None, None]:
-    # The last batch is run at full size like the others: a new shape would cost CUDA more than empty tiles
-    # do.
-    batch = np.zeros((min(load.batch, max(1, len(tiles))), 3, *grid.tile_shape), np.float32)
-    for first in range(0, len(tiles), len(batch)):
-        group = tiles[first : first + len(batch)]
-        for slot, tile in zip(batch, group, strict=False):
-            pixels.to_network(read(tile), slot, linear=linear)
-        repaired, damage = network(batch)
-        for tile, planes, chance in zip(group, repaired, damage, strict=False):
-            write(tile, planes[:, *tile.inner], chance[0][tile.inner])
-        yield Progress(first + len(group), len(tiles))
 
 
 def _inpaint(repaired: Image, samples: Image, marked: NDArray[np.bool_], missed: NDArray[np.bool_]) -> None:

@@ -9,10 +9,11 @@ import numpy as np
 
 from dsr_core.atomic import check_free, write_all
 from dsr_core.errors import DsrError
-from dsr_core.filter import Progress, restore_steps, run
+from dsr_core.filter import restore_steps, run
 from dsr_core.io import check_target, read_picture, write_mask, write_picture, write_plain
 from dsr_core.options import Options
 from dsr_core.pixels import painted, pick
+from dsr_core.prediction import Progress
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Finding model files and reading what they say about themselves."""
+"""Finding model files and reading their metadata."""
 
 import hashlib
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _HERE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What a model file says about itself.
+    """A model file and its metadata.
 
     Parameters
     ----------

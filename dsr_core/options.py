@@ -1,25 +1,59 @@
-"""What a person can choose about a restoration."""
+"""What a person can choose about a restoration; the only place that knows limits, choices and help.
 
-from dataclasses import dataclass
+The command line, the dock in napari and the dialog in GIMP make their fields from `described`: another option
+is another field of `Options`, and the code that heeds it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any
 
 from dsr_core.errors import DsrError
 
-POLARITIES = ("auto", "bright", "dark", "both")
 PROVIDERS = ("auto", "cuda", "cpu")
-_LIMITS: dict[str, tuple[int, int]] = {
-    "sensitivity": (0, 1),
-    "min_size": (0, 1_000_000),
-    "max_size": (0, 1_000_000),
-    "grow": (0, 100),
-    "feather": (0, 100),
-}
+
+
+@dataclass(frozen=True)
+class Described:
+    """An option as a front end shows it.
+
+    Parameters
+    ----------
+    help
+        What it does, as part of a sentence.
+    label
+        Its name in a dialog; an underscore stands before the letter that selects it with Alt.
+    group
+        The part of the dialog it belongs to: ``"find"`` or ``"repair"``.
+    low, high
+        Limits of a number, both allowed.
+    unit
+        Of a number, ``""`` or ``"px"``.
+    choices
+        Of a text: each value with its name in a dialog.
+    name, default
+        Filled in by `described`; an ``int`` takes whole numbers, a ``float`` any.
+    """
+
+    help: str
+    label: str
+    group: str
+    low: float = 0
+    high: float = 1
+    unit: str = ""
+    choices: Mapping[str, str] = field(default_factory=dict)
+    name: str = ""
+    default: Any = None
+
+
+def _option(default: Any, **description: Any) -> Any:
+    return field(default=default, metadata=description)
 
 
 @dataclass(frozen=True)
 class Options:
-    """How the network's findings become a mask; its field names are the command line's flags.
+    """How the network's output becomes a mask; its field names are the command line's flags.
 
     Parameters
     ----------
@@ -42,24 +76,71 @@ class Options:
         A value is out of its range.
     """
 
-    sensitivity: float = 0.5
-    polarity: str = "auto"
-    min_size: int = 0
-    max_size: int = 0
-    grow: int = 1
-    feather: float = 1.0
+    sensitivity: float = _option(
+        0.5, group="find", label="S_ensitivity", help="how much is taken for damage: more finds more"
+    )
+    polarity: str = _option(
+        "auto",
+        group="find",
+        label="_Polarity",
+        help="repair defects brighter or darker than what they cover; auto drops faint ones of a rare kind",
+        choices={
+            "auto": "Automatic",
+            "bright": "Bright only",
+            "dark": "Dark only",
+            "both": "Bright and dark",
+        },
+    )
+    min_size: int = _option(
+        0,
+        group="find",
+        label="Smalles_t size",
+        help="leave smaller defects alone; 0 is no limit",
+        high=1_000_000,
+        unit="px",
+    )
+    max_size: int = _option(
+        0,
+        group="find",
+        label="Lar_gest size",
+        help="leave larger defects alone; 0 is no limit",
+        high=1_000_000,
+        unit="px",
+    )
+    grow: int = _option(
+        1,
+        group="repair",
+        label="Gro_w",
+        help="how far a repair reaches beyond what was found",
+        high=100,
+        unit="px",
+    )
+    feather: float = _option(
+        1.0, group="repair", label="So_ften", help="width of a repair's soft edge", high=100, unit="px"
+    )
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _LIMITS.items():
-            value: Any = getattr(self, name)
-            whole = isinstance(getattr(type(self), name), int)
+        for option in described():
+            value = getattr(self, option.name)
+            if option.choices:
+                if value not in option.choices:
+                    known = ", ".join(option.choices)
+                    raise DsrError(f"{option.name} must be one of {known}, not {value!r}.")
+                continue
+            whole = isinstance(option.default, int)
             number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
-            if not (number and low <= value <= high):
+            if not (number and option.low <= value <= option.high):
                 kind = "a whole number" if whole else "a number"
-                raise DsrError(f"{name} must be {kind} from {low} to {high}, not {value!r}.")
-        if self.polarity not in POLARITIES:
-            raise DsrError(f"polarity must be one of {', '.join(POLARITIES)}, not {self.polarity!r}.")
+                limits = f"from {option.low} to {option.high}"
+                raise DsrError(f"{option.name} must be {kind} {limits}, not {value!r}.")
         if 0 < self.max_size < self.min_size:
             raise DsrError(
                 f"max_size ({self.max_size}) must be 0 (no limit) or at least min_size ({self.min_size})."
             )
+
+
+def described() -> list[Described]:
+    """Return every option with its limits, choices and help, in the order in which they are shown."""
+    return [
+        Described(**option.metadata, name=option.name, default=option.default) for option in fields(Options)
+    ]

@@ -1,7 +1,18 @@
 """Samples of every kind into the network's and back: the only place that knows encodings.
 
-An image is ``(H, W)`` grey, ``(H, W, 1)`` grey, ``(H, W, 2)`` grey and alpha, ``(H, W, 3)`` RGB or ``(H, W,
-4)`` RGB and alpha. Integers use their full range, floats mean 0 to 1 and may go beyond it.
+The words for pixels, in all of the project:
+
+*image*
+    An array as the user has it: ``(H, W)`` or ``(H, W, 1)`` grey, ``(H, W, 2)`` grey and alpha, ``(H, W, 3)``
+    RGB or ``(H, W, 4)`` RGB and alpha. Integers use their full range, floats mean 0 to 1 and may exceed it.
+*samples*
+    The colours of an image, ``(h, w, 1|3)`` without alpha, in its own type and encoding.
+*planes*
+    What the network takes and gives: ``(3, h, w)`` float32, RGB in [0, 1].
+*repaired*
+    Samples of every pixel as the network repairs them.
+*picture*
+    A file or a document with all that it holds beside the image.
 """
 
 from collections.abc import Callable
@@ -70,31 +81,32 @@ def full_scale(dtype: np.dtype[Any]) -> float:
     return float(np.iinfo(dtype).max) if dtype.kind == "u" else 1.0
 
 
-def to_network(samples: Image, out: NDArray[np.float32], *, linear: bool) -> None:
-    """Write ``samples`` ``(h, w, 1|3)`` to ``out`` ``(3, h, w)`` as the network wants them.
+def to_network(samples: Image, planes: NDArray[np.float32], *, linear: bool) -> None:
+    """Write samples to ``planes``, as the network wants them.
 
     Grey is repeated; linear light goes through the sRGB curve; what lies beyond black and white is clipped,
     because the network has never seen it.
     """
     np.multiply(
-        samples.transpose(2, 0, 1), np.float32(1 / full_scale(samples.dtype)), out=out, casting="unsafe"
+        samples.transpose(2, 0, 1), np.float32(1 / full_scale(samples.dtype)), out=planes, casting="unsafe"
     )
     if samples.dtype.kind == "f" or linear:
-        np.clip(out, 0, 1, out=out)
+        np.clip(planes, 0, 1, out=planes)
     if linear:
-        out[...] = np.where(out <= _LINEAR_KNEE, out * 12.92, 1.055 * out ** (1 / 2.4) - 0.055)
+        curve = 1.055 * planes ** (1 / 2.4) - 0.055
+        planes[...] = np.where(planes <= _LINEAR_KNEE, planes * 12.92, curve)
 
 
-def from_network(planes: NDArray[np.float32], out: Image, *, linear: bool) -> None:
-    """Write ``planes`` ``(3, h, w)`` to ``out`` ``(h, w, 1|3)`` as samples, the inverse of `to_network`."""
-    for top in range(0, len(out), _ROWS):
+def from_network(planes: NDArray[np.float32], samples: Image, *, linear: bool) -> None:
+    """Write planes to ``samples``, the inverse of `to_network`."""
+    for top in range(0, len(samples), _ROWS):
         rows = slice(top, top + _ROWS)
         values = planes[:, rows].clip(0, 1)
         if linear:
             values = np.where(values <= _SRGB_KNEE, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
-        if out.shape[2] == 1:
+        if samples.shape[2] == 1:
             values = values.mean(axis=0, keepdims=True)
-        out[rows] = encode(values.transpose(1, 2, 0), out.dtype)
+        samples[rows] = encode(values.transpose(1, 2, 0), samples.dtype)
 
 
 def encode(values: NDArray[np.floating[Any]], dtype: np.dtype[Any]) -> Image:
@@ -108,7 +120,7 @@ def encode(values: NDArray[np.floating[Any]], dtype: np.dtype[Any]) -> Image:
     return scaled.astype(dtype)  # cuts the fraction off
 
 
-def blend(before: Image, after: Image, alpha: NDArray[np.float32]) -> Image:
+def blend(before: Image, after: Image, alpha: NDArray[np.floating[Any]]) -> Image:
     """Return ``before + alpha * (after - before)``, rounded for whole numbers.
 
     Parameters

@@ -15,7 +15,7 @@ class Tile:
     Parameters
     ----------
     core
-        Rows and columns of the image that this tile answers for; the cores of a grid cover it exactly once.
+        Rows and columns of the image that get this tile's results; the cores of a grid cover it exactly once.
     rows, columns
         Indices into the image of every row and column of the tile, margins and repeated pixels included.
     inner

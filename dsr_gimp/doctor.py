@@ -3,21 +3,21 @@
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 
-from dsr_core import DsrError, Options
-from dsr_core.protocol import PROTOCOL, read_frame, write_frame
+from dsr_core.editor.client import Client, WorkerEndedError
+from dsr_core.editor.wire import PlugInError
+from dsr_core.errors import DsrError
 from dsr_gimp.installer import (
     OWN_SHEBANG,
     SHEBANG,
     SOURCE,
     can_run_plugins,
     interpreter_entry,
+    plugin_files,
     plugin_folder,
     read_settings,
 )
@@ -33,7 +33,9 @@ def faults(profile: Profile) -> list[str]:
         return [f"it is not installed here: {_REINSTALL}"]
     shebang, _, body = plugin.read_text(encoding="utf-8").partition("\n")
     found = []
-    if body != SOURCE.read_text(encoding="utf-8").partition("\n")[2]:
+    files = plugin_files()
+    same = body == files.pop(SOURCE.name).partition("\n")[2]
+    if not same or any(_text(plugin.parent / name) != text for name, text in files.items()):
         found.append(f"it is of another version than the installed package: {_REINSTALL} again")
     if os.name != "nt" and not os.access(plugin, os.X_OK):
         found.append(f"{plugin} is not executable: {_REINSTALL} again")
@@ -41,6 +43,10 @@ def faults(profile: Profile) -> list[str]:
     found += _path_faults(profile)
     found += _engine_faults(profile)
     return found
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 def _interpreter_faults(profile: Profile, shebang: str) -> list[str]:
@@ -91,59 +97,42 @@ def _engine_faults(profile: Profile) -> list[str]:
     return []
 
 
-def round_trip(python: str) -> str:
+def round_trip(python: str, patience: float = 120) -> str:
     """Send a small picture with one speck through the worker process, as GIMP would; return what ran.
+
+    Parameters
+    ----------
+    python
+        The interpreter that runs the worker.
+    patience
+        Seconds without an answer after which the worker is given up.
 
     Raises
     ------
     DsrError
         It did not come back restored.
     """
-    command = [python, "-E", "-P", "-m", "dsr_core.worker"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        if process.stdin is None or process.stdout is None or process.stderr is None:
-            raise DsrError("The worker process has no pipes; report this.")
-        try:
-            return _exchange(process.stdin, process.stdout)
-        except (EOFError, OSError) as error:
-            process.kill()
-            said = process.stderr.read().decode(errors="replace").strip().rpartition("\n")[2]
-            raise DsrError(
-                f"The worker process ended unexpectedly ({said}); install the package again."
-            ) from error
-        finally:
-            process.kill()
+    try:
+        with Client(python, patience) as client:
+            return _exchange(client)
+    except WorkerEndedError as error:
+        raise DsrError(
+            f"The worker process ended unexpectedly ({error.reason}); install the package again."
+        ) from error
+    except PlugInError as error:
+        raise DsrError(str(error)) from error
 
 
-def _exchange(requests: BinaryIO, replies: BinaryIO) -> str:
-    hello, _ = read_frame(replies)
-    if hello.get("protocol") != PROTOCOL:
-        raise DsrError(f"The worker speaks another protocol than this command; {_REINSTALL} again.")
-    if not hello["models"]:
+def _exchange(client: Client) -> str:
+    if not client.models:
         raise DsrError("No model is installed; install the package again.")
     picture = np.full((128, 128, 3), 90, np.uint8)
     picture[60:66, 60:66] = 250
     shape = {"width": 128, "height": 128, "channels": 3, "dtype": "u8", "linear": False, "clip": False}
-    chosen = {"model": hello["models"][-1], "provider": "auto"}
-    write_frame(requests, {"type": "predict", "id": 1, **shape, **chosen}, [picture.tobytes()])
-    header = _answer(replies)
-    ran = f"model {chosen['model']} on {header['provider']}"
-    options = {"sensitivity": Options().sensitivity}
-    ask = {"type": "compose", "id": 2, "options": options, "region": [0, 0, 128, 128], "alpha": "kept"}
-    write_frame(requests, ask)
-    header = _answer(replies)
-    if not header["changed"]:
+    chosen = {"model": client.models[-1], "provider": "auto"}
+    request = client.send("predict", picture.nbytes, [picture.tobytes()], **shape, **chosen)
+    ran = f"model {chosen['model']} on {client.wait(request)[0]['provider']}"
+    request = client.send("compose", options={}, region=[0, 0, 128, 128], alpha="kept")
+    if not client.wait(request)[0]["changed"]:
         raise DsrError(f"The speck in the test picture was not found ({ran}); install the package again.")
     return f"{ran}, which finds the speck in a test picture"
-
-
-def _answer(replies: BinaryIO) -> dict[str, Any]:
-    """Return the header of the next answer that is no progress."""
-    while True:
-        header, _ = read_frame(replies)
-        if header["type"] == "error":
-            raise DsrError(header["message"])
-        if header["type"] != "progress":
-            return header

@@ -5,10 +5,13 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
+import dsr_core
 from dsr_core.errors import DsrError
-from dsr_core.protocol import project_version
+from dsr_core.options import described
+from dsr_core.version import project_version
 from dsr_gimp.profiles import Profile
 
 NAME = "dust_scratch_removal"
@@ -16,6 +19,8 @@ SOURCE = Path(__file__).parent / NAME / f"{NAME}.py"
 SHEBANG = "#!/usr/bin/env python3"
 # A name that only our own interpreter entry knows; GIMP takes it in place of what the search path would find.
 OWN_SHEBANG = "#!/usr/bin/env dust-scratch-removal-python"
+# Modules of the standard library alone that the plug-in imports by the names that they have here.
+_SHARED = ("editor/__init__.py", "editor/wire.py", "editor/client.py")
 _PYTHONS = ("/usr/bin/python3", "/usr/local/bin/python3", "/opt/homebrew/bin/python3")
 _TRIAL = "import gi; gi.require_version('Gimp', '3.0'); from gi.repository import Gegl, Babl"
 
@@ -30,11 +35,29 @@ def interpreter_entry(profile: Profile) -> Path:
     return profile.path / "interpreters" / f"{NAME}.interp"
 
 
-def can_run_plugins(python: str) -> bool:
-    """Say whether a Python can load GIMP's bindings."""
+def plugin_files() -> dict[str, str]:
+    """Return the plug-in's files, all but the settings of this installation: path in its folder -> text."""
+    files = {path.name: path.read_text(encoding="utf-8") for path in sorted(SOURCE.parent.glob("*.py"))}
+    core = Path(dsr_core.__file__).parent
+    files["dsr_core/__init__.py"] = '"""Modules that the plug-in shares with the installed package."""\n'
+    files |= {f"dsr_core/{name}": (core / name).read_text(encoding="utf-8") for name in _SHARED}
+    files["options.json"] = json.dumps([asdict(option) for option in described()], indent=2) + "\n"
+    return files
+
+
+def can_run_plugins(python: str, patience: float = 60) -> bool:
+    """Say whether a Python can load GIMP's bindings, and does so within so many seconds."""
+    nothing = subprocess.DEVNULL  # a pipe would be waited for as long as any process holds it
     try:
-        trial = subprocess.run([python, "-c", _TRIAL], capture_output=True, timeout=60, check=False)
-    except OSError:
+        trial = subprocess.run(
+            [python, "-c", _TRIAL],
+            stdin=nothing,
+            stdout=nothing,
+            stderr=nothing,
+            timeout=patience,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
         return False
     return trial.returncode == 0
 
@@ -67,23 +90,29 @@ def install(profile: Profile) -> list[str]:
     """
     folder, entry = plugin_folder(profile), interpreter_entry(profile)
     python = plugin_python(profile)
-    text = SOURCE.read_text(encoding="utf-8")
+    files = plugin_files()
     if python:
-        text = text.replace(SHEBANG, OWN_SHEBANG, 1)
+        files[SOURCE.name] = files[SOURCE.name].replace(SHEBANG, OWN_SHEBANG, 1)
     try:
-        made = _folders_made(folder)
+        made, outdated = _listed(folder, "folders_made"), set(_listed(folder, "files")) - set(files)
         for needed in (folder, *([entry.parent] if python else [])):
             for path in (needed.parent, needed):
                 if not path.is_dir():
                     path.mkdir()
                     made.append(path.relative_to(profile.path).as_posix())
-        done = [_write(folder / SOURCE.name, text, executable=True)]
+        (folder / "dsr_core" / "editor").mkdir(parents=True, exist_ok=True)
+        done = [_write(folder / name, text, executable=name == SOURCE.name) for name, text in files.items()]
+        done += [_remove(folder / name) for name in sorted(outdated)]
         if python:
             done.append(_write(entry, f"{OWN_SHEBANG.split()[1]}={python}\n"))
-        elif entry.exists():
-            entry.unlink()
-            done.append(f"removed {entry}")
-        settings = {"python": sys.executable, "version": project_version(), "folders_made": made}
+        else:
+            done.append(_remove(entry))
+        settings = {
+            "python": sys.executable,
+            "version": project_version(),
+            "files": list(files),
+            "folders_made": made,
+        }
         done.append(_write(folder / "engine.json", json.dumps(settings, indent=2) + "\n"))
     except OSError as error:
         raise DsrError(
@@ -101,24 +130,21 @@ def uninstall(profile: Profile) -> list[str]:
         A file cannot be removed.
     """
     folder = plugin_folder(profile)
-    done = []
     try:
-        made = _folders_made(folder)
-        for path in (folder / SOURCE.name, folder / "engine.json", interpreter_entry(profile)):
-            if path.exists():
-                path.unlink()
-                done.append(f"removed {path}")
-        if (folder / "__pycache__").is_dir():
-            shutil.rmtree(folder / "__pycache__")
-        for name in reversed(made):
-            path = profile.path / name
+        made, files = _listed(folder, "folders_made"), _listed(folder, "files")
+        written = [folder / name for name in dict.fromkeys([*plugin_files(), *files, "engine.json"])]
+        done = [_remove(path) for path in (*written, interpreter_entry(profile))]
+        own = [folder / "dsr_core" / "editor", folder / "dsr_core"]
+        for path in (*own, folder):
+            shutil.rmtree(path / "__pycache__", ignore_errors=True)
+        for path in (*own, *(profile.path / name for name in reversed(made))):
             if path.is_dir() and not any(path.iterdir()):
                 path.rmdir()
     except OSError as error:
         raise DsrError(
             f"{error.filename} cannot be removed ({error.strerror}); check the folder's owner."
         ) from error
-    return done
+    return [line for line in done if line]
 
 
 def read_settings(folder: Path) -> dict[str, object]:
@@ -130,9 +156,18 @@ def read_settings(folder: Path) -> dict[str, object]:
     return settings if isinstance(settings, dict) else {}
 
 
-def _folders_made(folder: Path) -> list[str]:
-    made = read_settings(folder).get("folders_made")
-    return [str(name) for name in made] if isinstance(made, list) else []
+def _listed(folder: Path, key: str) -> list[str]:
+    """Return a list out of the settings."""
+    names = read_settings(folder).get(key)
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def _remove(path: Path) -> str:
+    """Remove a file; return what was done, or nothing if there is none."""
+    if not path.exists():
+        return ""
+    path.unlink()
+    return f"removed {path}"
 
 
 def _write(path: Path, text: str, *, executable: bool = False) -> str:

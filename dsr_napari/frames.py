@@ -1,21 +1,17 @@
 """An image layer as the 2-D frames that the filter works on, and back."""
 
-from collections.abc import Generator
-from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Layer
+from numpy.typing import NDArray
 
-from dsr_core import DsrError, Options, Prediction, Progress, Restoration, compose, fill, predict
-from dsr_core.detect import find_defects
+from dsr_core import DsrError
 
 Position = tuple[int, ...]
 """Index of a frame along the axes before (H, W) of what is made; ``()`` for a plain picture."""
 
 _CHANNELS = (3, 4)
-_FRAME = 1000  # steps of progress that one frame counts, however many tiles of it the network has to run
 _PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
@@ -61,11 +57,11 @@ class Frames:
         """Tell whether ``other`` means the same frames of the same layer."""
         return other is not None and self.key == other.key
 
-    def read(self, position: Position) -> np.ndarray:
+    def read(self, position: Position) -> NDArray[Any]:
         """Return one frame, (H, W[, C]); of a dask stack only this frame is computed."""
         return np.asarray(self.data[tuple(np.add(self.start, position).astype(int))])
 
-    def pile(self, arrays: list[np.ndarray]) -> np.ndarray:
+    def pile(self, arrays: list[NDArray[Any]]) -> NDArray[Any]:
         """Return a new array (*stack, ...) of one array for each frame."""
         return np.reshape(arrays, self.stack + arrays[0].shape)
 
@@ -94,7 +90,7 @@ class Frames:
 
 
 def _refuse_loose_channels(layer: Image) -> None:
-    """Raise if a layer seems to hold its colours as frames; an axis with another name says otherwise."""
+    """Raise if a layer seems to hold its colours as frames; an axis that bears another name holds frames."""
     if layer.rgb or layer.ndim < 3:  # noqa: PLR2004 -- a plain picture has two axes
         return
     shape = (layer.data[0] if layer.multiscale else layer.data).shape
@@ -105,144 +101,3 @@ def _refuse_loose_channels(layer: Image) -> None:
             f"'{layer.name}' seems to hold its colours as separate frames; right-click it for Split Stack, "
             "then Merge to RGB, or name its first axis 'frame' if they are frames."
         )
-
-
-@dataclass(frozen=True, eq=False)
-class Edit:
-    """A person's changes in one frame: where they are, and whether there is damage; both (H, W) bool."""
-
-    where: np.ndarray
-    damage: np.ndarray
-
-
-@dataclass(eq=False)
-class Result:
-    """What one run made.
-
-    Parameters
-    ----------
-    predictions
-        Cached network output of each frame.
-    labels
-        Labels of each frame, (H, W) int32, as they were last shown.
-    defects
-        Number of defects in each frame.
-    restored
-        (*stack, H, W[, C]) array, if it was asked for; of a dask stack a dask stack again.
-    """
-
-    predictions: dict[Position, Prediction] = field(default_factory=dict)
-    labels: dict[Position, np.ndarray] = field(default_factory=dict)
-    defects: dict[Position, int] = field(default_factory=dict)
-    restored: Any = None
-
-
-def collect_edits(drawn: Labels | None, result: Result, edits: dict[Position, Edit]) -> dict[Position, Edit]:
-    """Return ``edits`` and what was painted or erased in a labels layer since ``result.labels`` was shown.
-
-    Without any change it is the very dictionary that was given. ``result.labels`` is brought up to date.
-    """
-    for position, shown in result.labels.items() if drawn is not None else ():
-        labels = drawn.data[position]
-        where = (labels > 0) != (shown > 0)
-        if where.any():
-            result.labels[position] = labels.copy()
-            if position in edits:
-                where |= edits[position].where
-            edits = {**edits, position: Edit(where, labels > 0)}
-    return edits
-
-
-def settle(prediction: Prediction, options: Options, edit: Edit | None) -> Restoration:
-    """Compose one frame from cached network output; the person's edit outranks what was found."""
-    if edit is None:
-        return compose(prediction, options)
-    found = find_defects(prediction.image, prediction.repaired, prediction.probability, options)
-    return compose(prediction, options, mask=np.where(edit.where, edit.damage, found))
-
-
-def work(
-    frames: Frames,
-    cached: dict[Position, Prediction],
-    edits: dict[Position, Edit],
-    options: Options,
-    *,
-    restore: bool,
-    model: str,
-    provider: str,
-) -> Generator[Progress, None, Result]:
-    """Find the damage of all frames, one after the other, and restore them if wanted.
-
-    Parameters
-    ----------
-    frames
-        What to work on.
-    cached
-        Network output that is still good; only frames that are not in it run the whole network.
-    edits
-        What the person changed; what was added is given to the network to repair.
-    options
-        What is taken for damage.
-    restore
-        Make the restored array as well.
-    model, provider
-        As :func:`dsr_core.predict` takes them.
-    """
-    result, images, count = Result(), [], len(frames.positions)
-    for number, position in enumerate(frames.positions):
-        prediction, edit = cached.get(position), edits.get(position)
-        if prediction is None:
-            steps = predict(frames.read(position), model=model, provider=provider)
-            prediction = yield from _overall(steps, number, count)
-        done = settle(prediction, options, edit)
-        if restore and edit is not None:
-            added = np.unique(done.labels[edit.where & edit.damage])
-            steps = fill(
-                prediction, np.isin(done.labels, added)
-            )  # the other defects stay as the network has them
-            prediction = yield from _overall(steps, number, count)
-            done = settle(prediction, options, edit)
-        result.predictions[position], result.labels[position] = prediction, done.labels
-        result.defects[position] = done.defects
-        if restore and not frames.lazy:
-            images.append(done.image)
-        yield Progress(_FRAME * (number + 1), _FRAME * count)
-    if restore and frames.lazy:
-        result.restored = lazy_stack(frames, result.predictions, edits, options)
-    elif restore:
-        result.restored = frames.pile(images)
-    return result
-
-
-def lazy_stack(
-    frames: Frames, predictions: dict[Position, Prediction], edits: dict[Position, Edit], options: Options
-) -> Any:
-    """Return the restored frames as a dask stack; each is composed, without the network, when it is shown."""
-    import dask.array as da  # noqa: PLC0415 -- there is dask wherever a dask stack comes from
-    from dask import delayed  # noqa: PLC0415
-
-    def image(position: Position) -> np.ndarray:
-        return settle(predictions[position], options, edits.get(position)).image
-
-    parts = [
-        da.from_delayed(delayed(partial(image, position))(), frames.frame_shape, frames.data.dtype)
-        for position in frames.positions
-    ]
-    return da.stack(parts).reshape(frames.stack + frames.frame_shape)
-
-
-def _overall(
-    steps: Generator[Progress, None, Prediction], number: int, count: int
-) -> Generator[Progress, None, Prediction]:
-    """Pass on one frame's progress as progress over all frames."""
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            return end.value
-        except RuntimeError as error:  # a generator worker swallows it in silence
-            raise DsrError(
-                f"The network stopped ({error}); run it on the processor, or start anew."
-            ) from error
-        part = _FRAME * step.done // max(step.total, 1)
-        yield replace(step, done=_FRAME * number + part, total=_FRAME * count)

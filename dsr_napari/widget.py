@@ -1,25 +1,30 @@
 """The dock: choose, find, look, correct, remove."""
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from magicgui.widgets import Container
+from magicgui.widgets import Container, Widget
 from napari.layers import Image, Labels, Layer
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QTimer
 
 from dsr_core import DsrError, Options, Progress
-from dsr_napari.frames import Edit, Frames, Position, Result, collect_edits, lazy_stack, settle, work
-from dsr_napari.rows import OPTIONS, RUNS_ON, make_rows
+from dsr_core.options import described
+from dsr_napari.frames import Frames, Position
+from dsr_napari.rows import RUNS_ON, make_rows
+from dsr_napari.run import Edit, Result, collect_edits, lazy_stack, settle, work
+
+if TYPE_CHECKING:
+    import napari.viewer
 
 # So many labels fit into 16 bits, which napari draws without a slow conversion.
 _FEW = np.iinfo(np.uint16).max
 _log = logging.getLogger(__name__)
 
 
-class RemoveDust(Container):
+class RemoveDust(Container[Container[Widget]]):
     """Dock widget that finds dust and scratches in an image layer, shows them and removes them.
 
     Parameters
@@ -28,7 +33,7 @@ class RemoveDust(Container):
         napari hands it over.
     """
 
-    def __init__(self, viewer: "napari.viewer.Viewer") -> None:  # noqa: F821 -- the very text that napari looks for
+    def __init__(self, viewer: "napari.viewer.Viewer") -> None:  # the very text that napari looks for
         super().__init__(widgets=make_rows(viewer), labels=False)
         self.fields: dict[str, Any] = {widget.name: widget for row in self for widget in row}
         self._viewer = viewer
@@ -43,10 +48,11 @@ class RemoveDust(Container):
         self._job: tuple[Frames, dict[str, Any], Options, dict[Position, Edit]] | None = None
         self._note, self._telling = "", False
         self._stale: list[Position] = []
-        self._timer = QTimer(self.native, interval=0, singleShot=True)
+        self._timer = QTimer(self.native)
+        self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._recompose_next)
-        for name in OPTIONS:
-            self.fields[name].changed.connect(self._recompose)
+        for option in described():
+            self.fields[option.name].changed.connect(self._recompose)
         self.fields["layer"].changed.connect(self._offer_frames)
         self.fields["find"].changed.connect(lambda: self._start(restore=False))
         self.fields["remove"].changed.connect(lambda: self._start(restore=True))
@@ -62,7 +68,7 @@ class RemoveDust(Container):
     # --- fields ---
 
     def _chosen_options(self) -> Options:
-        return Options(**{name: self.fields[name].value for name in OPTIONS})
+        return Options(**{option.name: self.fields[option.name].value for option in described()})
 
     def _offer_frames(self) -> None:
         layer = self.fields["layer"].value
@@ -84,11 +90,12 @@ class RemoveDust(Container):
             return
         source = {"model": self.fields["model"].value, "provider": self.fields["provider"].value}
         same = frames.same_as(self._frames)
-        good = same and source == self._source and frames.data is self._frames.data
+        good = self._frames is not None and same and frames.data is self._frames.data
+        good = good and source == self._source
         cached = self._result.predictions if restore and good else {}
         self._edits = collect_edits(self._defects, self._result, self._edits)
         edits = self._edits if same else {}
-        restore |= same and self._restored is not None  # what is there already has to follow
+        restore |= same and self._restored is not None  # a restored layer has to follow the mask
         self._job = (frames, source, options, edits)
         self.fields["status"].value = f"{'Removing' if restore else 'Looking for'} dust and scratches …"
         self._set_running(True)
@@ -118,7 +125,7 @@ class RemoveDust(Container):
         if step.note and step.note != self._note:
             self._note = step.note
             show_info(step.note)
-        if not self._telling:  # napari's bar lets other events in, the next steps among them
+        if not self._telling:  # napari's bar processes other events, the next steps among them
             self._telling, bar = True, self._worker.pbar
             bar.total = step.total
             bar.update(step.done - bar.n)
@@ -135,19 +142,19 @@ class RemoveDust(Container):
         self._frames, self._result = frames, result
         few = max(result.defects.values()) < _FEW
         labels = frames.pile(list(result.labels.values())).astype(np.uint16 if few else np.int32, copy=False)
-        self._defects = self._show(self._defects, labels, f"defects of {frames.layer.name}", "labels")
+        self._defects = self._show(frames, self._defects, labels, f"defects of {frames.layer.name}", "labels")
         if result.restored is not None:
             if self._restored is None:
                 self._defects.visible = False  # the first look is at the result
             name = f"{frames.layer.name} restored"
-            self._restored = self._show(self._restored, result.restored, name, "image")
+            self._restored = self._show(frames, self._restored, result.restored, name, "image")
         self._report()
 
-    def _show(self, layer: Layer | None, data: Any, name: str, kind: str) -> Layer:
+    def _show(self, frames: Frames, layer: Layer | None, data: Any, name: str, kind: str) -> Layer:
         if layer is not None:
             layer.data = data
             return layer
-        layer = self._job[0].layer_of(data, name, kind)
+        layer = frames.layer_of(data, name, kind)
         if kind == "labels":
             layer.selected_label = sum(self._result.defects.values()) + 1  # for the brush
             return self._viewer.add_layer(layer)
@@ -208,7 +215,7 @@ class RemoveDust(Container):
         self._timer.start()
 
     def _recompose_next(self) -> None:
-        if not self._stale:
+        if not self._stale or self._frames is None or self._options is None:
             return
         position = self._stale.pop(0)
         done = settle(self._result.predictions[position], self._options, self._edits.get(position))
@@ -229,7 +236,7 @@ class RemoveDust(Container):
     # --- going away ---
 
     def _forget(self) -> None:
-        """Let go of layers that were removed; of a source, of all that was found in it."""
+        """Drop references to removed layers; with a source, also everything that was found in it."""
         here = set(self._viewer.layers)
         if self._job is not None and self._job[0].layer not in here:
             self._job = None
@@ -247,7 +254,7 @@ class RemoveDust(Container):
             self._leave()
 
     def _leave(self) -> None:
-        """Stop for good; signals that are still on their way find nobody."""
+        """Stop for good; later signals have no effect."""
         self._cancel()
         self._worker = self._frames = None
         self._stale = []

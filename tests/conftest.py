@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from toy_model import write_toy_model
+
+from tests.toy_model import write_toy_model
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,8 @@
 The plan is a list of legs, each a network trained for a number of seconds; its rate is annealed when they
 end. For a GPU at hand for a few minutes, and for CPU cores over long hours. Batches are made beside the
 training: on a stream of their own, or in a process. On a GPU a whole step is recorded as a graph, since a
-step of many small kernels otherwise waits for Python. Each leg ends in ``LEG.pt``, the averaged network, written
-every two minutes as well; ``log.jsonl`` holds what was measured.
+step of many small kernels otherwise waits for Python. Each leg ends in ``LEG.pt``, the averaged network,
+written every two minutes as well; ``log.jsonl`` holds what was measured.
 """
 
 import argparse

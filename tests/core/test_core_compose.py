@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from dusty import dusty, encoded
 
-from dsr_core import DsrError, Options, Prediction, compose, detect, engine, predict, repair, run
+from dsr_core import DsrError, Options, Prediction, compose, composite, detect, engine, predict, run
 from dsr_core.pixels import DTYPES
+from tests.dusty import dusty, encoded
 
 
 def made_up(probability, image=None, repaired=None):
@@ -147,7 +147,7 @@ def test_few_and_many_damaged_pixels_are_blended_alike(dtype, channels, monkeypa
     mask = rng.random(shape) < 0.8
     results = []
     for sparse in (0, 1):
-        monkeypatch.setattr(repair, "_SPARSE", sparse)
+        monkeypatch.setattr(composite, "_SPARSE", sparse)
         results.append(compose(prediction, Options(feather=1.5), mask=mask).image)
     assert results[0].tobytes() == results[1].tobytes()
     assert (results[0] == image)[~mask].all()
@@ -201,7 +201,7 @@ def test_a_slider_computes_only_what_is_damaged(monkeypatch):
         monkeypatch.setattr(module, name, count)
 
     counted(detect, "luminance")
-    counted(repair, "blend")
+    counted(composite, "blend")
     result = compose(made_up(probability), Options(sensitivity=0.5, grow=2))
     assert result.mask.sum() > 60
     assert computed["luminance"] == [60, 60]

@@ -2,15 +2,15 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from dusty import SPECKS, dusty
 from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
-from toy_model import write_toy_model
 
 import dsr_core
-from dsr_core import DsrError, Options, engine
+from dsr_core import DsrError, Options, engine, sweep
 from dsr_core.models import find_model
 from dsr_core.pixels import DTYPES
 from dsr_core.tiles import Grid
+from tests.dusty import SPECKS, dusty
+from tests.toy_model import write_toy_model
 
 # One tile or many: the toy's 9x9 mean lies within its margin, so that only the order of sums differs.
 TOLERANCE = 2e-6
@@ -26,7 +26,7 @@ def restored(image, model, **options):
 
 @pytest.fixture
 def small_tiles(monkeypatch):
-    monkeypatch.setitem(engine.LOADS, "cpu", engine.Load("cpu", 2, 40))
+    monkeypatch.setitem(sweep.LOADS, "cpu", sweep.Load("cpu", 2, 40))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -65,7 +65,7 @@ def test_every_size_is_taken(toy_model, size, channels):
 def test_tiled_equals_whole(toy_model, channels, monkeypatch):
     image = dusty(150, 170, channels, "float32") * np.float32(0.9)
     whole = predicted(image, toy_model)
-    monkeypatch.setitem(engine.LOADS, "cpu", engine.Load("cpu", 3, 48))
+    monkeypatch.setitem(sweep.LOADS, "cpu", sweep.Load("cpu", 3, 48))
     tiled = predicted(image, toy_model)
     assert np.abs(tiled.repaired - whole.repaired).max() <= TOLERANCE
     assert np.abs(tiled.probability.astype(int) - whole.probability).max() <= 1  # 1/255 by rounding
@@ -145,7 +145,7 @@ def test_an_image_that_is_not_contiguous_is_taken(toy_model):
 
 
 def test_memory_does_not_grow_beyond_what_the_result_needs(toy_model, monkeypatch):
-    monkeypatch.setitem(engine.LOADS, "cpu", engine.Load("cpu", 1, 128))
+    monkeypatch.setitem(sweep.LOADS, "cpu", sweep.Load("cpu", 1, 128))
     image = dusty(1000, 1500)
     restored(dusty(), toy_model)  # what is loaded once does not count
     tracemalloc.start()
@@ -174,19 +174,18 @@ def limited(monkeypatch):
     """Return a function that limits what providers can hold, and makes CUDA seem to load."""
 
     def limit(cuda, cpu, error):
-        original = engine.Engine.__init__
-
-        def start(self, model, provider, size):
-            original(self, model, "cpu", size)
-            self.provider = provider
-            self._session = Greedy(self._session, {"cuda": cuda, "cpu": cpu}[provider], error)
+        class Limited(engine.Engine):
+            def __init__(self, model, provider, size):
+                super().__init__(model, "cpu", size)
+                self.provider = provider
+                self._session = Greedy(self._session, {"cuda": cuda, "cpu": cpu}[provider], error)
 
         engine.load_engine.cache_clear()
-        monkeypatch.setattr(engine.Engine, "__init__", start)
+        monkeypatch.setattr(engine, "Engine", Limited)
         monkeypatch.setattr(engine, "cuda_fault", lambda: "")
-        monkeypatch.setattr(engine, "SMALLEST_TILE", 32)
-        monkeypatch.setitem(engine.LOADS, "cuda", engine.Load("cuda", 4, 64))
-        monkeypatch.setitem(engine.LOADS, "cpu", engine.Load("cpu", 1, 64))
+        monkeypatch.setattr(sweep, "SMALLEST_TILE", 32)
+        monkeypatch.setitem(sweep.LOADS, "cuda", sweep.Load("cuda", 4, 64))
+        monkeypatch.setitem(sweep.LOADS, "cpu", sweep.Load("cpu", 1, 64))
 
     yield limit
     engine.load_engine.cache_clear()

@@ -4,14 +4,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from dusty import dusty
 from PIL import Image
-from scan_files import IPTC, LENS, XMP, exif_of, srgb_profile, write_scan
 
 from dsr_core import DsrError
 from dsr_core.atomic import write_all
 from dsr_core.io import read_picture, write_mask, write_picture
 from dsr_core.tifftags import read_tags
+from tests.core.scan_files import IPTC, LENS, XMP, exif_of, srgb_profile, write_scan
+from tests.dusty import dusty
 
 
 @pytest.mark.parametrize("byteorder", ["<", ">"])

@@ -1,9 +1,13 @@
+from pathlib import Path
+
+import numpy as np
 import onnx
 import pytest
-from toy_model import METADATA, write_toy_model
 
-from dsr_core import DsrError, models
+from dsr_core import DsrError, models, restore
+from dsr_core.io import read_picture
 from dsr_core.models import find_model, list_models
+from tests.toy_model import METADATA, write_toy_model
 
 
 def test_a_model_tells_about_itself(toy_model):
@@ -33,6 +37,15 @@ def test_numbers_stand_for_the_shipped_models(tmp_path, monkeypatch):
     assert find_model("2").name == "toy"
     with pytest.raises(DsrError, match="there: toy"):
         find_model("1")
+
+
+@pytest.mark.parametrize("name", models.installed_names())
+def test_every_model_that_ships_repairs_the_example(name):
+    scan = read_picture(Path(__file__).parents[2] / "examples" / "scan.tif").pixels[:300, :300]
+    result = restore(scan, model=name, provider="cpu")
+    assert result.defects > 3
+    assert (result.image != scan)[result.mask].any()
+    assert np.array_equal(result.image[~result.mask], scan[~result.mask])
 
 
 def rename_output(path):

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from dusty import encoded
 
 from dsr_core import DsrError
 from dsr_core.pixels import DTYPES, check, from_network, luminance, painted, to_network
+from tests.dusty import encoded
 
 # What a float32 network can tell apart: exact up to 16 bits, 23 of 32 bits, half of a half's last digit.
 TOLERANCE = {"uint8": 0, "uint16": 0, "uint32": 512, "float16": 5e-4, "float32": 1e-6, "float64": 1e-6}

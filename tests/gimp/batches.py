@@ -5,8 +5,9 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import numpy as np
-from roots import Job
-from scene import TYPES, scene, tall_scene
+
+from tests.gimp.roots import Job
+from tests.gimp.scene import TYPES, scene, tall_scene
 
 # every type, in perceptual and in linear light; "PERCEPTUAL" is GIMP's third way, seldom met
 PRECISIONS = [(kind, encoding) for kind in TYPES for encoding in ("NON_LINEAR", "LINEAR")]

@@ -5,8 +5,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from batches import Outcome, run_batch
-from roots import SUITES, Job
+
+from tests.gimp.batches import Outcome, run_batch
+from tests.gimp.roots import SUITES, Job
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """What GIMP adds to the network's time, for a 16-bit scan of 24 megapixels and every output.
 
-``PYTHONPATH=tests:. python tests/gimp/overhead.py``, on Linux; the toy model hardly computes anything. Each
+``python -m tests.gimp.overhead``, on Linux; the toy model hardly computes anything. Each
 figure is the median of several calls: the first two without those in which other virtual machines took the
 processors, the third of all.
 """
@@ -17,10 +17,10 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from roots import SUITES, Job
-from toy_model import write_toy_model
 
 from dsr_core import predict, run
+from tests.gimp.roots import SUITES, Job
+from tests.toy_model import write_toy_model
 
 WIDTH, HEIGHT = 6000, 4000
 CALLS, MOST = 5, 15  # undisturbed ones, and in all

@@ -5,8 +5,9 @@ import tempfile
 from pathlib import Path
 
 import cv2
-from roots import REPOSITORY, Job
-from test_desktop import run_desktop
+
+from tests.gimp.roots import REPOSITORY, Job
+from tests.gimp.test_desktop import run_desktop
 
 IMAGES = REPOSITORY / "docs" / "images"
 

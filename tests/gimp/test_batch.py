@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from batches import PRECISIONS, Outcome
-from scene import HEIGHT, TYPES, WIDTH, scene, tall_scene
 
 from dsr_core import Options, Restoration, restore
-from dsr_core.session import blend, occupied
+from dsr_core.editor.patches import blend_selected, occupied
+from tests.gimp.batches import PRECISIONS, Outcome
+from tests.gimp.scene import HEIGHT, TYPES, WIDTH, scene, tall_scene
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +81,7 @@ def test_selection_and_offset(batch: Outcome, expected, kind: str):
     for output in ("in-place", "repairs"):
         whole = batch.raw(f"selection-{output}-{kind}-clip", np.uint8, HEIGHT, WIDTH)
         clip[5:, : WIDTH - 7] = whole[:-5, 7:]
-        result = blend(before, wanted.image, clip)
+        result = blend_selected(before, wanted.image, clip)
         if output == "in-place":
             np.testing.assert_array_equal(
                 batch.raw(f"selection-{output}-{kind}", TYPES[kind], HEIGHT, WIDTH, 3), result

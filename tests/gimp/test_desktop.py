@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from roots import SUITES, Job
 
 from dsr_core import Options, restore
+from tests.gimp.roots import SUITES, Job
 
 WIDTH, HEIGHT = 1200, 900
 

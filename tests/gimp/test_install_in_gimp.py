@@ -6,10 +6,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from roots import SUITES, Job
-from scene import scene
 
 from dsr_core import restore
+from dsr_gimp.installer import plugin_files
+from tests.gimp.roots import SUITES, Job
+from tests.gimp.scene import scene
 
 SCRIPT = """(let* ((image (car (gimp-file-load RUN-NONINTERACTIVE "/job/in/scan.png")))
                    (layers (car (gimp-image-get-layers image))))
@@ -43,12 +44,15 @@ def test_install_run_and_uninstall(version: str, make_job: Callable[[str], Job],
     gone = before - {file.relative_to(job.profile) for file in job.profile.rglob("*")}
     folder = Path("plug-ins") / "dust_scratch_removal"
     written = {
-        folder / "dust_scratch_removal.py",
+        *(folder / name for name in plugin_files()),
         folder / "engine.json",
         Path("interpreters") / "dust_scratch_removal.interp",
     }
     assert written <= gone
-    assert gone - written <= {folder, Path("plug-ins"), Path("interpreters")}  # those the installer had made
+    assert gone - written <= {
+        *(parent for path in written for parent in path.parents),  # folders that the installer had made
+        *(path for path in gone if "__pycache__" in path.parts),
+    }
     (job.folder / "out" / "scan.png").unlink()
     assert (
         "plug-in-dust-scratch-removal"

@@ -4,11 +4,12 @@ import json
 import os
 import stat
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from dsr_core import DsrError
+from dsr_core import DsrError, Options
 from dsr_gimp import cli, doctor, installer
 from dsr_gimp.profiles import Profile, find_profiles
 
@@ -74,15 +75,18 @@ def test_no_gimp_is_a_sentence(tmp_path: Path):
 def test_install_is_idempotent_and_uninstall_exact(profile: Profile, pythons: set[str]):
     pythons.add("/shims/python3")
     before = tree(profile.path)
-    assert len(installer.install(profile)) == 2
+    files = installer.plugin_files()
+    assert len(installer.install(profile)) == len(files) + 1  # engine.json
     plugin = installer.plugin_folder(profile) / f"{NAME}.py"
     assert plugin.read_bytes() == installer.SOURCE.read_bytes()
     assert json.loads((plugin.parent / "engine.json").read_text())["python"] == sys.executable
     assert os.name == "nt" or plugin.stat().st_mode & stat.S_IXUSR
     assert not installer.interpreter_entry(profile).exists()
+    assert {name: (plugin.parent / name).read_text() for name in files} == files
     assert installer.install(profile) == []
-    (plugin.parent / "__pycache__").mkdir()
-    assert len(installer.uninstall(profile)) == 2
+    for folder in (plugin.parent, plugin.parent / "dsr_core", plugin.parent / "dsr_core" / "editor"):
+        (folder / "__pycache__").mkdir()
+    assert len(installer.uninstall(profile)) == len(files) + 1
     assert tree(profile.path) == before
     assert installer.uninstall(profile) == []
 
@@ -92,7 +96,7 @@ def test_shebang_trap(profile: Profile, pythons: set[str]):
     """The python3 of the search path has no gi; another one has."""
     pythons.add(sys.executable)
     before = tree(profile.path)
-    assert len(installer.install(profile)) == 3
+    assert len(installer.install(profile)) == len(installer.plugin_files()) + 2  # engine.json, the entry
     plugin, entry = installer.plugin_folder(profile) / f"{NAME}.py", installer.interpreter_entry(profile)
     first = plugin.read_text().splitlines()[0]
     assert first == installer.OWN_SHEBANG
@@ -103,6 +107,22 @@ def test_shebang_trap(profile: Profile, pythons: set[str]):
     pythons.add("/shims/python3")  # the machine was put right: back to the usual first line
     assert f"removed {entry}" in installer.install(profile)
     assert plugin.read_bytes() == installer.SOURCE.read_bytes()
+    installer.uninstall(profile)
+    assert tree(profile.path) == before
+
+
+def test_files_of_an_earlier_version_do_not_stay(profile: Profile, pythons: set[str], monkeypatch):
+    pythons.add("/shims/python3")
+    before, files = tree(profile.path), installer.plugin_files()
+    old = installer.plugin_folder(profile) / "old.py"
+    monkeypatch.setattr(installer, "plugin_files", lambda: {**files, "old.py": ""})
+    installer.install(profile)
+    assert old.exists()
+    monkeypatch.setattr(installer, "plugin_files", files.copy)
+    assert f"removed {old}" in installer.install(profile)
+    monkeypatch.setattr(installer, "plugin_files", lambda: {**files, "old.py": ""})
+    installer.install(profile)
+    monkeypatch.setattr(installer, "plugin_files", files.copy)
     installer.uninstall(profile)
     assert tree(profile.path) == before
 
@@ -140,6 +160,10 @@ def make_old(profile: Profile) -> None:
     plugin.write_text(plugin.read_text() + "# older\n")
 
 
+def lose_a_neighbour(profile: Profile) -> None:
+    (installer.plugin_folder(profile) / "dsr_core" / "editor" / "wire.py").unlink()
+
+
 def forbid(profile: Profile) -> None:
     (installer.plugin_folder(profile) / f"{NAME}.py").chmod(0o644)
 
@@ -163,6 +187,7 @@ def break_shebang(profile: Profile) -> None:
         (spoil_nothing, ""),
         (remove, "not installed here"),
         (make_old, "another version"),
+        (lose_a_neighbour, "another version"),
         (forbid, "not executable"),
         (look_elsewhere, "Preferences > Folders > Plug-ins"),
         (move_python, "is gone (/nowhere/python)"),
@@ -209,3 +234,26 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
 def test_round_trip_of_an_environment_without_the_package():
     with pytest.raises(DsrError, match="ended unexpectedly"):
         doctor.round_trip("/bin/false")
+
+
+def test_options_for_the_plug_in_are_those_of_the_filter():
+    told = json.loads(installer.plugin_files()["options.json"])
+    assert {option["name"]: option["default"] for option in told} == asdict(Options())
+
+
+@pytest.fixture
+def sleeper(tmp_path: Path) -> str:
+    """A Python that does not come to an end, and whose child would hold its pipes even when it is killed."""
+    path = tmp_path / "python"
+    path.write_text("#!/bin/sh\nsleep 30 &\nwait\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_a_python_that_hangs_cannot_run_plugins(sleeper: str):
+    assert installer.can_run_plugins(sleeper, patience=0.5) is False
+
+
+def test_a_worker_that_hangs_is_given_up(sleeper: str):
+    with pytest.raises(DsrError, match="has not answered for 1 seconds"):
+        doctor.round_trip(sleeper, patience=1)

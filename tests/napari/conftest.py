@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import Qt, QThreadPool
+from qtpy.QtCore import QThreadPool
 
-from dsr_core import engine, models
-
-PLUGIN = "dust-scratch-removal"
-WIDGET = "Remove dust & scratches"
+from dsr_core import engine, models, sweep
+from tests.napari.dock import Dock
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +38,7 @@ def network(monkeypatch):
         return run(self, batch)
 
     monkeypatch.setattr(engine.Engine, "__call__", counted)
-    monkeypatch.setitem(engine.LOADS, "cpu", engine.Load("cpu", 1, 64))
+    monkeypatch.setitem(sweep.LOADS, "cpu", sweep.Load("cpu", 1, 64))
     return Network
 
 
@@ -53,47 +51,6 @@ def told():
         for record in notification_manager.records
         if str(record.severity) != "info"
     ]
-
-
-class Dock:
-    """A viewer with the dock open, and a person's hands."""
-
-    def __init__(self, viewer, qtbot):
-        self.viewer, self.qtbot = viewer, qtbot
-        self.dock, self.widget = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
-        self.fields = self.widget.fields
-
-    def click(self, button, *, wait=True):
-        self.qtbot.mouseClick(self.fields[button].native, Qt.MouseButton.LeftButton)
-        if wait:
-            self.settled()
-
-    def settled(self):
-        """Wait until nothing runs and nothing is left to be composed."""
-        self.until(lambda: not self.running and not self.widget._stale)
-
-    def until(self, condition):
-        self.qtbot.waitUntil(condition, timeout=60_000)  # patient, for machines that are busy with other work
-
-    def choose(self, **values):
-        for name, value in values.items():
-            self.fields[name].value = value
-        self.settled()
-
-    @property
-    def running(self):
-        return self.fields["cancel"].enabled
-
-    @property
-    def names(self):
-        return [layer.name for layer in self.viewer.layers]
-
-    @property
-    def status(self):
-        return self.fields["status"].value
-
-    def __getitem__(self, name):
-        return self.viewer.layers[name]
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from napari.layers import Image
-from scans import make_scan
 
 import dsr_core
 from dsr_napari import widget
+from tests.napari.scans import make_scan
 
 
 @pytest.fixture

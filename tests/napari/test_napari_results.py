@@ -7,11 +7,11 @@ import dask.array as da
 import numpy as np
 import pytest
 from napari.layers import Image, Labels, Shapes
-from scans import make_scan
 
 import dsr_core
 from dsr_core.cli import main
 from dsr_core.io import read_picture
+from tests.napari.scans import make_scan
 
 ROOT = Path(__file__).parents[2]
 

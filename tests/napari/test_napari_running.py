@@ -8,9 +8,9 @@ from napari.layers import Image
 from napari.qt.threading import GeneratorWorker
 from napari.utils.progress import progress
 from qtpy.QtCore import QThreadPool, QTimer
-from scans import make_scan
 
 from dsr_core import engine
+from tests.napari.scans import make_scan
 
 
 @pytest.fixture

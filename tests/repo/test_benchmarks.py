@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import restore, scans, skipping, speed
+from benchmarks import restore, scans, skipping, speed, stopwatch
 from benchmarks.page import page, plot
+from dsr_core import filter as dsr_filter
+from dsr_core import job
 from dsr_core.errors import DsrError
 from dsr_core.io import read_picture
 from dsr_core.models import find_model
@@ -38,6 +40,22 @@ def test_a_run_is_split_into_steps_that_add_up(toy_model, tmp_path):
     assert read_picture(tmp_path / "result.tif").pixels.dtype == np.uint16
 
 
+def test_a_step_within_a_step_counts_once():
+    watch = stopwatch.Stopwatch()
+    inner = watch.timed(lambda: None, "inner")
+    watch.timed(lambda: (inner(), inner()), "outer")()
+    counted = set(watch.seconds)
+    inner()
+    assert set(watch.seconds) == {"outer", "inner"}
+    assert counted == {"outer"}
+
+
+def test_every_step_of_the_filter_is_timed():
+    timed = {function for functions in stopwatch.STEPS.values() for function in functions}
+    assert {(dsr_filter, "add_grain"), (dsr_filter, "compose"), (job, "read_picture")} <= timed
+    assert all(callable(getattr(*function)) for function in timed)
+
+
 def test_a_run_that_fails_says_why(toy_model, tmp_path):
     model = find_model(toy_model)
     (tmp_path / "result.tif").mkdir()
@@ -55,14 +73,11 @@ def tiny(monkeypatch, tmp_path):
         (restore, "QUANTISED", (0.02,)),
         (speed, "TILE", 64),
         (speed, "SCAN", (100, 150)),
+        (speed, "TILE_SIZES", (64,)),
+        (speed, "MATRIX", 64),
+        (speed, "CLASSICAL_MEGAPIXELS", 0.02),
     ):
         monkeypatch.setattr(module, name, value)
-    for function, *small in (
-        (speed.machine_peak, 64),
-        (speed.tile_sizes, (64,)),
-        (speed.classical_speeds, 0.02),
-    ):
-        monkeypatch.setattr(function, "__defaults__", tuple(small))
     return export_onnx(tmp_path / "net.pt", tmp_path / "net.onnx")
 
 

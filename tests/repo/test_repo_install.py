@@ -8,10 +8,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from dusty import dusty
-from toy_model import write_toy_model
 
 from dsr_core.io import Picture, write_picture
+from tests.dusty import dusty
+from tests.toy_model import write_toy_model
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -41,6 +41,10 @@ def test_the_wheel_holds_the_models_and_only_what_is_installed(wheel):
         "dsr_napari",
         "dsr_gimp",
     }
+    code = [
+        path for top in ("dsr_core", "dsr_napari", "dsr_gimp") for path in (REPOSITORY / top).rglob("*.py")
+    ]
+    assert {path.relative_to(REPOSITORY).as_posix() for path in code} <= set(names)
     shipped = sorted(path.name for path in (REPOSITORY / "onnx_models").glob("*.onnx"))
     assert [name.split("/")[-1] for name in sorted(names) if name.endswith(".onnx")] == shipped
     assert all(f"dsr_core/onnx_models/{name}" in names for name in shipped)

@@ -33,6 +33,17 @@ def tops(names: set[str]) -> set[str]:
     return {name.split(".")[0] for name in names}
 
 
+def module_name(path: Path) -> str:
+    """Return the dotted name of a file."""
+    return ".".join(path.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__")
+
+
+def modules(names: set[str]) -> set[str]:
+    """Return which of these names are modules of ours, packages aside, which only hand names on."""
+    found = {REPOSITORY / f"{name.replace('.', '/')}.py" for name in names}
+    return {module_name(path) for path in found if path.is_file()}
+
+
 def test_this_test_sees_files():
     assert all(files(folder) for folder in ("dsr_core", "dsr_napari", "dsr_gimp", "training"))
     assert "numpy" in imports(REPOSITORY / "dsr_core" / "pixels.py")
@@ -66,11 +77,41 @@ def test_arrows_point_to_the_core(folder, allowed):
         assert tops(imports(path)) & OURS <= allowed, path
 
 
+SHARED = {"dsr_core.editor.wire", "dsr_core.editor.client"}
+"""Modules that are copied beside the plug-in."""
+
+
 def test_the_gimp_plug_in_is_standard_library_and_gi_only():
     for path in files("dsr_gimp"):
-        names = tops(imports(path))
+        names = imports(path)
         if path.parent.name == "dsr_gimp":  # the installer
-            assert names & OURS <= {"dsr_gimp", "dsr_core"}, path
+            assert tops(names) & OURS <= {"dsr_gimp", "dsr_core"}, path
         else:
             own = {other.stem for other in path.parent.glob("*.py")}
-            assert names <= sys.stdlib_module_names | {"gi"} | own, path
+            assert tops(names) <= sys.stdlib_module_names | {"gi", "dsr_core"} | own, path
+            assert modules(names) <= SHARED, path
+
+
+@pytest.mark.parametrize("name", sorted(SHARED))
+def test_what_the_plug_in_shares_is_standard_library_only(name):
+    names = imports(REPOSITORY / f"{name.replace('.', '/')}.py")
+    assert tops(names) <= sys.stdlib_module_names | {"dsr_core"}
+    assert modules(names) <= SHARED
+
+
+@pytest.mark.parametrize("folder", ["dsr_core", "dsr_napari", "dsr_gimp"])
+def test_no_module_imports_itself_by_way_of_others(folder):
+    known = {module_name(path): modules(imports(path)) for path in files(folder)}
+    plugin = {path.stem for path in files("dsr_gimp/dust_scratch_removal")}
+    if folder == "dsr_gimp":  # GIMP runs the plug-in with its own folder on the path
+        known |= {path.stem: tops(imports(path)) & plugin for path in files("dsr_gimp/dust_scratch_removal")}
+    while ready := {name for name, others in known.items() if not others & set(known)}:
+        known = {name: others for name, others in known.items() if name not in ready}
+    assert not known, "these import one another in a circle, or something that does"
+
+
+@pytest.mark.parametrize("folder", ["dsr_core", "dsr_napari", "dsr_gimp"])
+def test_no_module_is_long(folder):
+    for path in files(folder):
+        if "nn" not in path.parts:
+            assert len(path.read_text().splitlines()) <= 300, path

@@ -337,17 +337,17 @@ def cancel_leaves_no_orphan():
     while processes(b"dust_scratch_removal.py"):  # the one before may still be on its way out
         time.sleep(0.1)
     # the worker takes seconds for a picture of this size: after one it is loading, reading or at work
-    killer = kill_soon(b"dust_scratch_removal.py", 1.0, sign=b"dsr_core.worker")
+    killer = kill_soon(b"dust_scratch_removal.py", 1.0, sign=b"dsr_core.editor.worker")
     try:
         call(image, [layer], "CALLING_ERROR")
     finally:
         killer.wait()
-    alive_at_first = processes(b"dsr_core.worker")
+    alive_at_first = processes(b"dsr_core.editor.worker")
     deadline = time.monotonic() + 20
-    while processes(b"dsr_core.worker") and time.monotonic() < deadline:
+    while processes(b"dsr_core.editor.worker") and time.monotonic() < deadline:
         time.sleep(0.1)
     return {
-        "left": processes(b"dsr_core.worker"),
+        "left": processes(b"dsr_core.editor.worker"),
         "at_first": alive_at_first,
         "layers": len(image.get_layers()),
     }

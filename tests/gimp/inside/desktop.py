@@ -76,7 +76,7 @@ def click(on, x, y, button=1):
 
 def stop_the_worker():
     """Stop the worker as soon as it is there: what it is at does not end, however quick the machine is."""
-    worker = int(until(lambda: processes(b"dsr_core.worker"), "the worker")[0])
+    worker = int(until(lambda: processes(b"dsr_core.editor.worker"), "the worker")[0])
     os.kill(worker, signal.SIGSTOP)
     return worker
 
@@ -97,7 +97,7 @@ def work():
     time.sleep(2)
     main, dialog = open_dialog()
     shot("dialog-first", dialog)
-    report["workers"] = len(processes(b"dsr_core.worker"))
+    report["workers"] = len(processes(b"dsr_core.editor.worker"))
     press("alt+e", "Page_Up", "Page_Up")  # the slider of the sensitivity, to 0.7
     shot("dialog", dialog)
     click(dialog, 300, 250, button=4)  # the wheel
@@ -111,7 +111,7 @@ def work():
     report["layers"] = ask("names()")
     ask("keep('mask')")
     shot("result", main)
-    until(lambda: not processes(b"dsr_core.worker"), "the worker's end")
+    until(lambda: not processes(b"dsr_core.editor.worker"), "the worker's end")
 
     tool("windowactivate", "--sync", main)
     press("ctrl+z")
@@ -125,7 +125,7 @@ def work():
     press("alt+e", "Page_Up")  # asks for a preview that does not come
     click(dialog, -162, -41)  # Cancel
     until(lambda: not window("^Remove dust & scratches$"), "the dialog's end")
-    until(lambda: not processes(b"dsr_core.worker"), "the worker's end")
+    until(lambda: not processes(b"dsr_core.editor.worker"), "the worker's end")
     report["cancelled_in_dialog"] = ask("state()")
 
     ask("image.set_selected_layers([scan])")
@@ -137,7 +137,7 @@ def work():
     click(main, 187 + canvas, -19)  # Cancel, below the canvas's right end
     until(lambda: not processes(b"dust_scratch_removal.py"), "the plug-in's end")
     os.kill(worker, signal.SIGCONT)
-    until(lambda: not processes(b"dsr_core.worker"), "the worker's end")
+    until(lambda: not processes(b"dsr_core.editor.worker"), "the worker's end")
     report["cancelled_in_progress_bar"] = ask("state()")
 
 

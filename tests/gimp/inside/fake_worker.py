@@ -1,27 +1,24 @@
 """Workers that misbehave, for the plug-in to complain about; their names say how."""
 
-import json
-import struct
+import pathlib
 import sys
 import time
+
+sys.path.insert(0, str(pathlib.Path.cwd().parents[1]))  # the plug-in's folder: workers start below it
+from dsr_core.editor.wire import PROTOCOL, read_frame, write_frame
 
 kind = sys.argv[1]
 
 
 def say(header, payload=b""):
-    text = json.dumps(header).encode()
-    sys.stdout.buffer.write(struct.pack("<4sIQ", b"DSRF", len(text), len(payload)) + text + payload)
-    sys.stdout.buffer.flush()
+    write_frame(sys.stdout.buffer, header, [payload])
 
 
 def hear():
-    _, header_length, payload_length = struct.unpack("<4sIQ", sys.stdin.buffer.read(16))
-    header = json.loads(sys.stdin.buffer.read(header_length))
-    sys.stdin.buffer.read(payload_length)
-    return header["id"]
+    return read_frame(sys.stdin.buffer)[0]["id"]
 
 
-say({"type": "hello", "protocol": 0 if kind == "old" else 3, "version": "0", "models": ["3"]})
+say({"type": "hello", "protocol": PROTOCOL - (kind == "old"), "version": "0", "models": ["3"]})
 if kind == "dying":
     sys.stderr.write("terminate called after throwing an instance of std::bad_alloc\n")
     sys.exit(3)

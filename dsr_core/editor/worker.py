@@ -1,14 +1,14 @@
-"""The process behind an editor's plug-in, ``python -m dsr_core.worker``: it speaks `dsr_core.protocol`."""
+"""The process behind an editor's plug-in, ``python -m dsr_core.editor.worker``; it speaks `wire`."""
 
 import os
 import queue
 import sys
 import threading
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from dsr_core.errors import DsrError
+from dsr_core.editor.wire import PROTOCOL, Header, Payload, PlugInError, read_header, write_frame
 from dsr_core.models import installed_names
-from dsr_core.protocol import PROTOCOL, Payload, project_version, read_header, write_frame
+from dsr_core.version import project_version
 
 
 def main() -> NoReturn:
@@ -16,7 +16,7 @@ def main() -> NoReturn:
     # Whatever a library prints must not land between the frames.
     output = os.fdopen(os.dup(1), "wb", buffering=1 << 16)
     os.dup2(2, 1)
-    requests: queue.SimpleQueue[tuple[dict[str, Any], Payload]] = queue.SimpleQueue()
+    requests: queue.SimpleQueue[tuple[Header, Payload]] = queue.SimpleQueue()
     cancelled: set[int] = set()
 
     def listen() -> None:
@@ -33,7 +33,7 @@ def main() -> NoReturn:
                 payload.fill(source)
         except EOFError:
             pass
-        except (DsrError, MemoryError) as error:
+        except (PlugInError, MemoryError) as error:
             sys.stderr.write(f"{error!r}\n")
             status = 1
         finally:
@@ -43,7 +43,7 @@ def main() -> NoReturn:
         greeting = {"type": "hello", "protocol": PROTOCOL, "version": project_version()}
         write_frame(output, {**greeting, "models": installed_names()})
         threading.Thread(target=listen, daemon=True).start()
-        from dsr_core.session import Session  # noqa: PLC0415 - OpenCV and onnxruntime, while the picture comes
+        from dsr_core.editor.session import Session  # noqa: PLC0415 - OpenCV and onnxruntime, while the picture comes
 
         session = Session(output, cancelled)
         while True:

@@ -1,78 +1,17 @@
-"""Composing the result from what the network found: no inference, quick enough to follow a slider."""
-
-from dataclasses import dataclass
+"""From the network's output to the restored image, whole or by rows: quick enough to follow a slider."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dsr_core.detect import distance_within, find_defects, in_bands
+from dsr_core.bands import STRIP, cut, in_bands
+from dsr_core.detect import distance_within, find_defects
 from dsr_core.errors import DsrError
-from dsr_core.models import ModelInfo
 from dsr_core.options import Options
 from dsr_core.pixels import Image, blend, colour, pick
+from dsr_core.prediction import Prediction, Restoration
 
 _SPARSE = 0.2  # share of damaged pixels up to which picking them costs less than computing all
-_STRIP = 16  # rows computed in one go, so that they stay in the processor's cache
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """The network's output for one image: everything that changing an option needs.
-
-    Parameters
-    ----------
-    image
-        The input itself, ``(H, W[, C])``, untouched and not copied.
-    repaired
-        ``(H, W, 1|3)``: repaired colour samples of every pixel, in the input's own type and encoding.
-    probability
-        ``(H, W)`` uint8: the probability of damage times 255, rounded.
-    model, provider
-        What ran, and where: ``"cuda"`` or ``"cpu"``.
-    notes
-        Sentences for the user, such as why CUDA did not run.
-    linear
-        Whether the samples are linear light.
-    """
-
-    image: Image
-    repaired: Image
-    probability: NDArray[np.uint8]
-    model: ModelInfo
-    provider: str
-    notes: tuple[str, ...] = ()
-    linear: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Restoration:
-    """A restored image and what was done to it.
-
-    Parameters
-    ----------
-    image
-        Same shape and type as the input; bit-identical to it outside ``mask``, alpha everywhere.
-    mask
-        ``(H, W)`` bool: every pixel that may differ from the input.
-    labels
-        ``(H, W)`` int32: 0 outside the mask; the number of the defect inside it.
-    probability
-        ``(H, W)`` uint8: the network's probability of damage times 255.
-    defects
-        Number of defects: connected regions of the mask.
-    model, provider, notes
-        As in `Prediction`.
-    """
-
-    image: Image
-    mask: NDArray[np.bool_]
-    labels: NDArray[np.int32]
-    probability: NDArray[np.uint8]
-    defects: int
-    model: ModelInfo
-    provider: str
-    notes: tuple[str, ...]
 
 
 def compose(
@@ -97,16 +36,16 @@ def compose(
     """
     options = options or Options()
     if mask is None:
-        mask = find_defects(prediction.image, prediction.repaired, prediction.probability, options)
+        mask = find_defects(prediction, options)
     else:
         check_mask(mask, prediction)
         mask = mask.copy(order="C")
     image = np.empty(prediction.image.shape, prediction.image.dtype)
 
-    def fill_in(rows: slice) -> None:
-        mend(prediction, mask, rows, options.feather, image[rows])
+    def fill_rows(rows: slice) -> None:
+        compose_rows(prediction, mask, rows, options.feather, image[rows])
 
-    in_bands(fill_in, len(mask), options.feather)
+    in_bands(fill_rows, len(mask), options.feather)
     count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
     return Restoration(
         image=image,
@@ -127,7 +66,9 @@ def check_mask(mask: NDArray[np.bool_], prediction: Prediction) -> None:
         raise DsrError(f"The mask must be bool of {wanted} pixels, not {mask.dtype} of {mask.shape}.")
 
 
-def mend(prediction: Prediction, mask: NDArray[np.bool_], rows: slice, feather: float, out: Image) -> None:
+def compose_rows(
+    prediction: Prediction, mask: NDArray[np.bool_], rows: slice, feather: float, out: Image
+) -> None:
     """Copy rows of the image and blend the repair into them, inside the mask.
 
     Only samples of the mask are blended: the others cannot change by rounding. How much a pixel gets of the
@@ -160,8 +101,7 @@ def mend(prediction: Prediction, mask: NDArray[np.bool_], rows: slice, feather: 
         for channel in range(after.shape[2]):
             flat[at, channel] = mixed[:, channel]
         return
-    for top in range(0, len(inside), _STRIP):
-        strip = slice(top, top + _STRIP)
+    for strip in cut(slice(0, len(inside)), STRIP):
         opacity = np.minimum(distance[strip] / full, 1)
         for channel in range(after.shape[2]):
             plane = colour(out)[strip, :, channel]

@@ -1,5 +1,7 @@
 """The language between an editor's plug-in and the worker process: frames over stdin and stdout.
 
+This module needs nothing but the standard library: ``dsr-gimp install`` copies it beside the plug-in.
+
 A **frame** is a head of 16 bytes, a JSON object in UTF-8 and a payload of raw bytes, one after the other. The
 head is little-endian: the four bytes ``DSRF``, the JSON's length as uint32, the payload's length as uint64.
 
@@ -20,7 +22,7 @@ frames that carry the same ``id``: any number of ``progress`` and then one of ``
     payload: the same picture again.
     -> ``progress`` (``done``, ``total``, ``note``) ..., ``predicted`` (``model``, ``provider``, ``notes``).
 ``compose`` (``options``, ``region`` [x, y, width, height], ``alpha``)
-    Applies the options to what the network said; never runs it. ``options`` are the fields of
+    Applies the options to the network's output; never runs it. ``options`` are the fields of
     `dsr_core.Options`. ``alpha``: ``kept`` (channels as they came), ``added`` (an opaque alpha channel, where
     there is none) or ``masked`` (an alpha channel that is 0 outside the mask).
     -> ``composed`` (``changed``: pixels in the mask, ``places``: rectangles [x, y, width, height] within the
@@ -33,53 +35,51 @@ frames that carry the same ``id``: any number of ``progress`` and then one of ``
 ``cancel`` (``target``: id of a ``predict``)
     Has no answer of its own; the target is answered by ``cancelled``, unless it was finished already.
 
-The worker leaves at the end of its input, whatever it is doing: a client that dies leaves no process behind.
+The worker ends when its input ends, whatever it is doing: a client that dies leaves no process behind.
 """
 
 import json
+import mmap
 import struct
 import threading
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, BinaryIO
-
-import numpy as np
-
-from dsr_core.errors import DsrError
 
 PROTOCOL = 3
 MAGIC = b"DSRF"
 _HEAD = struct.Struct("<4sIQ")
 _LONGEST_HEADER = 1 << 20
+_LARGE = 1 << 23  # bytes from which on large pages are worth asking for
 
 Buffer = bytes | bytearray | memoryview
+Header = dict[str, Any]
 
 
-def project_version() -> str:
-    """Return the installed version of the project, ``"unknown"`` when it runs without being installed."""
-    try:
-        return version("dust-scratch-removal")
-    except PackageNotFoundError:
-        return "unknown"
+class PlugInError(Exception):
+    """Something the user can put right; the message is the sentence to show."""
 
 
-def write_frame(stream: BinaryIO, header: dict[str, Any], parts: Sequence[Buffer] = ()) -> None:
-    """Write one frame, its payload in parts so that nothing has to be joined first, and flush.
+def write_frame(stream: BinaryIO, header: Header, parts: Sequence[Buffer] = ()) -> None:
+    """Write one frame and flush; its payload comes in parts, so that nothing has to be joined first.
 
     Raises
     ------
     OSError
         The other end is gone.
     """
-    text = json.dumps(header).encode()
-    stream.write(_HEAD.pack(MAGIC, len(text), sum(memoryview(part).nbytes for part in parts)))
-    stream.write(text)
+    stream.write(head(header, sum(memoryview(part).nbytes for part in parts)))
     stream.writelines(parts)
     stream.flush()
 
 
+def head(header: Header, size: int) -> bytes:
+    """Return a frame up to its payload of ``size`` bytes."""
+    text = json.dumps(header).encode()
+    return _HEAD.pack(MAGIC, len(text), size) + text
+
+
 class Payload:
-    """The bytes that follow a header: room for all of them, filled by one thread while others read.
+    """The bytes that follow a header: memory for all of them, filled by one thread while others read.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class Payload:
     """
 
     def __init__(self, length: int) -> None:
-        self.data = np.empty(length, np.uint8).data  # not zeroed and, where it is much, in large pages
+        self.data = memoryview(_memory(length))
         self._here = 0
         self._more = threading.Condition()
 
@@ -114,31 +114,40 @@ class Payload:
             self._more.wait_for(lambda: self._here >= min(length, len(self.data)))
 
 
-def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], memoryview]:
-    """Read one frame: its header and its payload; errors as in `read_header`, also within the payload."""
-    header, payload = read_header(stream)
-    payload.fill(stream)
-    return header, payload.data
+def _memory(length: int) -> bytearray | mmap.mmap:
+    """Return writable memory for this many bytes; where it is much and the system can, in large pages."""
+    if length < _LARGE or not hasattr(mmap, "MADV_HUGEPAGE"):
+        return bytearray(length)
+    memory = mmap.mmap(-1, length)
+    memory.madvise(mmap.MADV_HUGEPAGE)
+    return memory
 
 
-def read_header(stream: BinaryIO) -> tuple[dict[str, Any], Payload]:
+def read_header(stream: BinaryIO) -> tuple[Header, Payload]:
     """Read one frame as far as its payload, which is still to be filled.
 
     Raises
     ------
     EOFError
         The stream ended, between frames or within one.
-    DsrError
+    PlugInError
         What came is not a frame.
     """
     magic, header_length, payload_length = _HEAD.unpack(_read(stream, _HEAD.size))
     if magic != MAGIC or header_length > _LONGEST_HEADER:
-        raise DsrError("The other end does not speak this protocol; run `dsr-gimp install` again.")
+        raise PlugInError("The other end does not speak this protocol; run `dsr-gimp install` again.")
     try:
         header = json.loads(bytes(_read(stream, header_length)))
     except ValueError as error:
-        raise DsrError("A message is damaged; run `dsr-gimp install` again.") from error
+        raise PlugInError("A message is damaged; run `dsr-gimp install` again.") from error
     return header, Payload(payload_length)
+
+
+def read_frame(stream: BinaryIO) -> tuple[Header, memoryview]:
+    """Read one frame: its header and its payload; errors as in `read_header`, also within the payload."""
+    header, payload = read_header(stream)
+    payload.fill(stream)
+    return header, payload.data
 
 
 def _read(stream: BinaryIO, length: int) -> memoryview:

@@ -1,0 +1,42 @@
+"""Work on parts of an image side by side: how many threads, and how many rows at a time."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+BAND = 256
+"""Rows that one thread works on at a time: low enough for their memory to be used again."""
+STRIP = 16
+"""Rows that stay in the processor's cache."""
+_THREADS = 2
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+def side_by_side(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
+    """Return ``work(item)`` for each item, in their order; several are worked on at the same time."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(work, items))
+
+
+def in_bands(work: Callable[[slice], None], height: int, reach: float) -> None:
+    """Call ``work`` for bands of rows that make up the height, several at the same time.
+
+    Parameters
+    ----------
+    work
+        Takes the band's rows and may look at ``reach`` pixels above and below them.
+    height
+        All rows.
+    reach
+        Pixels; a band is at least eight times as high, so that looking beyond it costs little.
+    """
+    count = _THREADS * max(1, height // (_THREADS * max(BAND, 8 * int(reach))))
+    edges = [height * number // count for number in range(count + 1)]
+    side_by_side(work, map(slice, edges, edges[1:]))
+
+
+def cut(rows: slice, height: int) -> Iterator[slice]:
+    """Cut rows into slices of ``height`` rows, the last one perhaps lower."""
+    for top in range(rows.start, rows.stop, height):
+        yield slice(top, min(top + height, rows.stop))

@@ -1,0 +1,204 @@
+"""The requests of an editor's plug-in (`dsr_core.editor.wire` lists them), and the answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, BinaryIO, NoReturn
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dsr_core.composite import compose_rows
+from dsr_core.detect import find_defects
+from dsr_core.editor.patches import ALPHA, blend_selected, cut_patches, outlines, shrink, shrink_mask
+from dsr_core.editor.wire import Buffer, Header, Payload, write_frame
+from dsr_core.errors import DsrError
+from dsr_core.filter import predict, run
+from dsr_core.grain import REACH
+from dsr_core.models import find_model
+from dsr_core.options import Options
+from dsr_core.pixels import Image
+from dsr_core.prediction import Prediction, Progress
+
+DTYPES = {
+    "u8": "uint8",
+    "u16": "uint16",
+    "u32": "uint32",
+    "half": "float16",
+    "float": "float32",
+    "double": "float64",
+}
+
+Reply = tuple[Header, Sequence[Buffer]]
+
+
+class Session:
+    """Holds one picture and the network's output for it, and answers requests.
+
+    Parameters
+    ----------
+    output
+        Where frames go.
+    cancelled
+        Ids of the requests that are not wanted any more; grows while the network runs.
+    """
+
+    def __init__(self, output: BinaryIO, cancelled: set[int]) -> None:
+        self.output = output
+        self.cancelled = cancelled
+        self._image: Image | None = None
+        self._linear = False
+        self._clip: NDArray[np.uint8] | None = None
+        self._prediction: Prediction | None = None
+        self._found: _Found | None = None
+
+    def answer(self, request: Header, payload: Payload) -> None:
+        """Answer one request, whose payload may still come; errors become an ``error`` frame."""
+        actions = {
+            "margin": lambda: self._margin(request),
+            "predict": lambda: self._predict(request, payload),
+            "compose": lambda: self._compose(request),
+            "preview": lambda: self._preview(request),
+        }
+        try:
+            header, parts = actions.get(request.get("type", ""), lambda: _refuse(request))()
+        except DsrError as error:
+            header, parts = {"type": "error", "message": str(error)}, ()
+        except MemoryError:
+            header, parts = (
+                {"type": "error", "message": "There is not enough memory; select a part of the picture."},
+                (),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            message = f"The plug-in's request is not understood ({error!r}); run `dsr-gimp install` again."
+            header, parts = {"type": "error", "message": message}, ()
+        write_frame(self.output, {**header, "id": request.get("id")}, parts)
+
+    def _margin(self, request: Header) -> Reply:
+        return {"type": "margin", "margin": find_model(request["model"]).margin + REACH}, ()
+
+    def _predict(self, request: Header, payload: Payload) -> Reply:
+        self._prediction = self._found = None
+        if "width" in request:
+            self._take_picture(request, payload)
+        if self._image is None:
+            raise DsrError("The plug-in sent no picture; run `dsr-gimp install` again.")
+        row = self._image[0].nbytes
+        steps = predict(
+            self._image,
+            model=request["model"],
+            provider=request["provider"],
+            linear=self._linear,
+            wait_for=lambda rows: payload.wait(rows * row),
+        )
+
+        def report(progress: Progress) -> None:
+            if request["id"] in self.cancelled:
+                raise _CancelledError
+            fields = {"done": progress.done, "total": progress.total, "note": progress.note}
+            write_frame(self.output, {"type": "progress", "id": request["id"], **fields})
+
+        try:
+            found = run(steps, report)
+        except _CancelledError:
+            return {"type": "cancelled"}, ()
+        self._prediction = found
+        payload.wait(len(payload.data))
+        fields = {"model": found.model.name, "provider": found.provider, "notes": list(found.notes)}
+        return {"type": "predicted", **fields}, ()
+
+    def _take_picture(self, request: Header, payload: Payload) -> None:
+        """Unpack the payload of ``predict`` without copying it."""
+        data = payload.data
+        height, width, channels = (int(request[key]) for key in ("height", "width", "channels"))
+        dtype = np.dtype(DTYPES[request["dtype"]])
+        samples = height * width * channels
+        clipped = height * width if request["clip"] else 0
+        if len(data) != samples * dtype.itemsize + clipped:
+            raise DsrError("The plug-in sent too many or too few pixels; run `dsr-gimp install` again.")
+        shape = (height, width) if channels == 1 else (height, width, channels)
+        self._image = np.frombuffer(data, dtype, samples).reshape(shape)
+        self._linear = bool(request["linear"])
+        self._clip = None
+        if clipped:
+            self._clip = np.frombuffer(data, np.uint8, clipped, len(data) - clipped).reshape(height, width)
+
+    def _find(self, fields: dict[str, Any]) -> "_Found":
+        """Return what these options find, remembered until they change."""
+        options = Options(**fields)
+        if self._prediction is None:
+            raise DsrError("The network has not run yet; wait for it.")
+        if self._found is None or self._found.options != options:
+            prediction = self._prediction
+            mask = find_defects(prediction, options)
+            shown = mask if self._clip is None else mask & (self._clip > 0)
+            self._found = _Found(prediction, options, mask, shown, self._clip)
+        return self._found
+
+    def _compose(self, request: Header) -> Reply:
+        found, (rows, columns) = self._find(request["options"]), _slices(request["region"])
+        patches = cut_patches(found.restored, found.shown, rows, columns, ALPHA[request["alpha"]])
+        header = {
+            "type": "composed",
+            "changed": int(np.count_nonzero(found.shown[rows, columns])),
+            "places": [patch.place for patch in patches],
+            "pixels": sum(patch.samples.nbytes for patch in patches),
+        }
+        return header, [*(patch.samples.data for patch in patches), *(patch.marks.data for patch in patches)]
+
+    def _preview(self, request: Header) -> Reply:
+        found, (rows, columns) = self._find(request["options"]), _slices(request["view"])
+        step = int(request["step"])
+        image = found.restored(rows) if request["after"] else found.prediction.image[rows]
+        samples = np.ascontiguousarray(shrink(image[:, columns], step))
+        marks = outlines(shrink_mask(found.shown[rows, columns], step))
+        height, width = marks.shape[:2]
+        header = {"type": "preview", "defects": found.defects, "changed": found.changed}
+        return {**header, "width": width, "height": height, "pixels": samples.nbytes}, (
+            samples.data,
+            marks.data,
+        )
+
+
+class _CancelledError(Exception):
+    """The plug-in does not want the answer any more."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What options find in a prediction: the mask, and what of it may be shown."""
+
+    prediction: Prediction
+    options: Options
+    mask: NDArray[np.bool_]
+    shown: NDArray[np.bool_]
+    clip: NDArray[np.uint8] | None
+
+    def restored(self, rows: slice) -> Image:
+        """Return rows of the restored picture: computed for the few that are wanted, not held for all."""
+        before = self.prediction.image[rows]
+        after = np.empty(before.shape, before.dtype)
+        compose_rows(self.prediction, self.mask, rows, self.options.feather, after)
+        return after if self.clip is None else blend_selected(before, after, self.clip[rows])
+
+    @cached_property
+    def changed(self) -> int:
+        """Pixels that may differ."""
+        return int(np.count_nonzero(self.shown))
+
+    @cached_property
+    def defects(self) -> int:
+        """Connected regions of these pixels."""
+        return int(cv2.connectedComponents(self.shown.view(np.uint8), connectivity=8)[0]) - 1
+
+
+def _refuse(request: Header) -> NoReturn:
+    raise DsrError(f"The plug-in asks for {request.get('type')!r}; run `dsr-gimp install` again.")
+
+
+def _slices(rectangle: Sequence[int]) -> tuple[slice, slice]:
+    x, y, width, height = (int(value) for value in rectangle)
+    if min(x, y) < 0 or min(width, height) < 1:
+        raise DsrError("The plug-in asks for a part outside the picture; run `dsr-gimp install` again.")
+    return slice(y, y + height), slice(x, x + width)

@@ -1,0 +1,85 @@
+"""What the filter hands out: data only."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dsr_core.models import ModelInfo
+from dsr_core.pixels import Image
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is.
+
+    Parameters
+    ----------
+    done, total
+        Tiles.
+    note
+        A sentence for the user, or ``""``.
+    """
+
+    done: int
+    total: int
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """The network's output for one image: everything that changing an option needs.
+
+    Parameters
+    ----------
+    image
+        The input itself, ``(H, W[, C])``, untouched and not copied.
+    repaired
+        ``(H, W, 1|3)``: repaired colour samples of every pixel, in the input's own type and encoding.
+    probability
+        ``(H, W)`` uint8: the probability of damage times 255, rounded.
+    model, provider
+        What ran, and where: ``"cuda"`` or ``"cpu"``.
+    notes
+        Sentences for the user, such as why CUDA did not run.
+    linear
+        Whether the samples are linear light.
+    """
+
+    image: Image
+    repaired: Image
+    probability: NDArray[np.uint8]
+    model: ModelInfo
+    provider: str
+    notes: tuple[str, ...] = ()
+    linear: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Restoration:
+    """A restored image and what was done to it.
+
+    Parameters
+    ----------
+    image
+        Same shape and type as the input; bit-identical to it outside ``mask``, alpha everywhere.
+    mask
+        ``(H, W)`` bool: every pixel that may differ from the input.
+    labels
+        ``(H, W)`` int32: 0 outside the mask; the number of the defect inside it.
+    probability
+        ``(H, W)`` uint8: the network's probability of damage times 255.
+    defects
+        Number of defects: connected regions of the mask.
+    model, provider, notes
+        As in `Prediction`.
+    """
+
+    image: Image
+    mask: NDArray[np.bool_]
+    labels: NDArray[np.int32]
+    probability: NDArray[np.uint8]
+    defects: int
+    model: ModelInfo
+    provider: str
+    notes: tuple[str, ...]

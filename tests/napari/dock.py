@@ -1,0 +1,64 @@
+"""The dock in a viewer, and a person's hands."""
+
+import numpy as np
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt
+
+PLUGIN = "dust-scratch-removal"
+WIDGET = "Remove dust & scratches"
+LAPTOP = (1366, 768)
+
+
+class Dock:
+    """A viewer with the dock open, worked by way of a pytest-qt `QtBot` or something like it."""
+
+    def __init__(self, viewer, qtbot):
+        self.viewer, self.qtbot = viewer, qtbot
+        self.dock, self.widget = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+        self.fields = self.widget.fields
+
+    def click(self, button, *, wait=True):
+        self.qtbot.mouseClick(self.fields[button].native, Qt.MouseButton.LeftButton)
+        if wait:
+            self.settled()
+
+    def settled(self):
+        """Wait until nothing runs and nothing is left to be composed."""
+        self.until(lambda: not self.running and not self.widget._stale)
+
+    def until(self, condition):
+        self.qtbot.waitUntil(condition, timeout=60_000)  # patient, for machines that are busy with other work
+
+    def choose(self, **values):
+        for name, value in values.items():
+            self.fields[name].value = value
+        self.settled()
+
+    @property
+    def running(self):
+        return self.fields["cancel"].enabled
+
+    @property
+    def names(self):
+        return [layer.name for layer in self.viewer.layers]
+
+    @property
+    def status(self):
+        return self.fields["status"].value
+
+    def __getitem__(self, name):
+        return self.viewer.layers[name]
+
+
+def use_on_a_laptop(dock: Dock) -> np.ndarray:
+    """Restore the sample in a window of a laptop's size; return the picture of the window (H, W, 3)."""
+    dock.viewer.window._qt_window.resize(*LAPTOP)
+    dock.viewer.open_sample(PLUGIN, "scan")
+    dock.choose(provider="cpu")
+    dock.click("remove")
+    dock["defects of scan"].visible = True
+    dock.viewer.layers.selection.active = dock["defects of scan"]
+    dock.viewer.reset_view()
+    notification_manager.records.clear()
+    dock.qtbot.wait(200)  # for the paint
+    return dock.viewer.screenshot(canvas_only=False, flash=False)[..., :3]
