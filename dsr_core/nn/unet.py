@@ -53,7 +53,7 @@ class UNetConfig:
     @property
     def multiple_of(self) -> int:
         """Height and width of the input must be multiples of this many pixels."""
-        return max(self.stride, 2**self.fill_levels)
+        return max(self.stride, int(2**self.fill_levels))
 
 
 class NormedConv(nn.Module):
