@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
-import pyvips
 
 from dsr_core.engine import choose_provider, cuda_fault, load_engine
 from dsr_core.errors import DsrError
@@ -17,7 +16,8 @@ _PACKAGES = (
     "dust-scratch-removal",
     "numpy",
     "opencv-python-headless",
-    "pyvips",
+    "tifffile",
+    "imagecodecs",
     "onnxruntime",
     "onnxruntime-gpu",
 )
@@ -41,7 +41,6 @@ def examine() -> Iterator[Finding]:
         except PackageNotFoundError:
             if package in _OPTIONAL:
                 yield Finding(f"{package} is not installed (optional)")
-    yield Finding(f"libvips {'.'.join(str(pyvips.version(part)) for part in range(3))}")
     models = list_models()
     if not models:
         yield Finding(f"no model in {models_folder()}; install the package again", good=False)

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from dsr_core.errors import DsrError
 from dsr_core.models import ModelInfo, runtime_errors
 from dsr_core.options import PROVIDERS
+from dsr_core.runtime import ort
 
 SMALLEST_TILE = 256
 _MEMORY_WORDS = ("out of memory", "failed to allocate", "bad_alloc", "bad allocation", "alloc_failed")

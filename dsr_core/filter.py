@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core import engine, pixels
+from dsr_core.coding import Coding, guess
 from dsr_core.detect import FAINTER
 from dsr_core.errors import DsrError
 from dsr_core.grain import add_grain
@@ -185,10 +186,17 @@ def restore_steps(
     model: str | Path = "3",
     provider: str = "auto",
     linear: bool = False,
+    coding: Coding | None = None,
 ) -> Generator[Progress, None, Restoration]:
-    """Restore an image step by step; parameters and errors as in `predict` and `compose`."""
-    prediction = yield from predict(image, model=model, provider=provider, linear=linear)
-    return compose(prediction, options)
+    """Restore an image step by step; parameters and errors as in `predict`, `compose` and `restore`."""
+    note = ""
+    if coding is None:
+        pixels.check(image)
+        coding, note = guess(image)
+    steps = predict(coding.opened(image), model=model, provider=provider, linear=linear)
+    found = compose((yield from steps), options)
+    whole = coding.closed(image, found.image, found.mask)
+    return replace(found, image=whole, notes=(*found.notes, note) if note else found.notes)
 
 
 def restore(
@@ -198,9 +206,14 @@ def restore(
     model: str | Path = "3",
     provider: str = "auto",
     linear: bool = False,
+    coding: Coding | None = None,
 ) -> Restoration:
-    """Restore an image in one call; parameters and errors as in `predict` and `compose`."""
-    return run(restore_steps(image, options, model=model, provider=provider, linear=linear))
+    """Restore an image in one call; parameters and errors as in `predict` and `compose`.
+
+    ``coding`` is what the numbers stand for, such as ``Coding(white=4095)``. By default it follows from the
+    largest sample; a note says so where that is not the usual white.
+    """
+    return run(restore_steps(image, options, model=model, provider=provider, linear=linear, coding=coding))
 
 
 def run(

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from toy_model import write_toy_model
 
+import dsr_core  # noqa: F401 -- before onnxruntime, which else leaves traces in the home
+
 
 @pytest.fixture(scope="session")
 def toy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
