@@ -8,7 +8,6 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from dsr_core.coding import Coding
 from dsr_core.errors import DsrError
 from dsr_core.options import Options
 
@@ -18,6 +17,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
     from dsr_core.filter import (
+        Coding,
         Prediction,
         Progress,
         Restoration,

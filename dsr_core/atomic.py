@@ -107,11 +107,10 @@ def _rename(files: dict[Path, tuple[Path, Path]]) -> None:
             done.append(path)
     except OSError as error:
         failed = next(path for path in files if path not in done)
-        stuck = [str(path) for path in done if not _undone(files[path][1], old.get(path))]
+        stuck = [path for path in done if not _undone(files[path][1], old.get(path))]
         if stuck:
-            new = ", ".join(stuck)
-            reason = error.strerror
-            raise DsrError(f"{failed} cannot be written ({reason}), but {new} is new.") from error
+            new = ", ".join(map(str, stuck))
+            raise DsrError(f"{failed} cannot be written ({error}), but {new} is new.") from error
         raise _unwritable(failed, error) from error
     finally:
         for backup in old.values():
@@ -141,7 +140,7 @@ def _here() -> str:
 
 
 def _temporary(target: Path, kind: str) -> Path:
-    """Return a free name beside a target that says who made it; short, for the target's may be the longest."""
+    """Return a free name beside a target that says who made it, short whatever the target's is."""
     suffix = target.suffix if len(os.fsencode(target.suffix)) <= _LONGEST_SUFFIX else ""
     return target.with_name(f".dsr-{_here()}-{os.getpid()}-{next(_numbers)}.{kind}{suffix}")
 

@@ -67,6 +67,7 @@ def _restore(chosen: argparse.Namespace) -> int:
         _make_folder(chosen.output_dir)
     outputs = {path: _output(path, chosen) for path in dict.fromkeys(chosen.inputs)}
     earlier = _results_among(chosen)
+    chosen.inputs = [path for path in outputs if path not in earlier]
     done, failed, told = 0, 0, set[str]()
     sources: dict[str, Path] = {}
     for path, output in outputs.items():

@@ -21,6 +21,7 @@ from dsr_core.repair import Prediction, Restoration, check_mask, compose
 from dsr_core.tiles import Grid, Tile
 
 __all__ = [
+    "Coding",
     "Prediction",
     "Progress",
     "Restoration",
@@ -111,6 +112,7 @@ def predict(
         return tile.cut(samples)
 
     def write(tile: Tile, planes: NDArray[np.float32], damage: NDArray[np.float32]) -> None:
+        planes = pixels.as_neutral_as(samples[tile.core], planes)
         pixels.from_network(planes, repaired[tile.core], linear=linear)
         probability[tile.core] = pixels.encode(damage.clip(0, 1), probability.dtype)
 
@@ -161,6 +163,7 @@ def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress,
     def write(tile: Tile, planes: NDArray[np.float32], damage: NDArray[np.float32]) -> None:
         hole = marked[tile.core]
         new = np.empty_like(repaired[tile.core])
+        planes = pixels.as_neutral_as(samples[tile.core], planes)
         pixels.from_network(planes, new, linear=prediction.linear)
         repaired[tile.core][hole] = new[hole]
         missed[tile.core] = hole & (damage < _CONVINCED)
@@ -265,6 +268,12 @@ def _sweep(
                 ) from error
             note = f"Out of memory with {load}; going on with {easier}"
             notes, load = (*notes, note), easier
+        except engine.ProviderError as error:
+            if provider != "auto" or load.provider == "cpu":
+                raise
+            engine.load_engine.cache_clear()
+            note, load = f"{error} Going on with the CPU.", engine.LOADS["cpu"]
+            notes = (*notes, note)
         else:
             return load.provider, notes
 

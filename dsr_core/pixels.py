@@ -85,6 +85,13 @@ def to_network(samples: Image, out: NDArray[np.float32], *, linear: bool) -> Non
         out[...] = np.where(out <= _LINEAR_KNEE, out * 12.92, 1.055 * out ** (1 / 2.4) - 0.055)
 
 
+def as_neutral_as(samples: Image, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return ``planes`` ``(3, h, w)`` without colour if the samples ``(h, w, 3)`` that they replace have none."""
+    if samples.shape[2] == 1 or (samples != samples[:, :, :1]).any():
+        return planes
+    return np.broadcast_to(planes.mean(axis=0), planes.shape)
+
+
 def from_network(planes: NDArray[np.float32], out: Image, *, linear: bool) -> None:
     """Write ``planes`` ``(3, h, w)`` to ``out`` ``(h, w, 1|3)`` as samples, the inverse of `to_network`."""
     for top in range(0, len(out), _ROWS):

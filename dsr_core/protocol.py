@@ -136,9 +136,19 @@ def read_header(stream: BinaryIO) -> tuple[dict[str, Any], Payload]:
         raise DsrError("The other end does not speak this protocol; run `dsr-gimp install` again.")
     try:
         header = json.loads(bytes(_read(stream, header_length)))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DsrError("A message is damaged; run `dsr-gimp install` again.") from error
-    return header, Payload(payload_length)
+    if not isinstance(header, dict):
+        raise DsrError("A message is damaged; run `dsr-gimp install` again.")
+    try:
+        return header, Payload(payload_length)
+    except (
+        ValueError,
+        MemoryError,
+    ) as error:  # numpy's word for more than can be addressed, and for too much
+        raise DsrError(
+            f"There is no memory for {payload_length} bytes; select a part of the picture."
+        ) from error
 
 
 def _read(stream: BinaryIO, length: int) -> memoryview:

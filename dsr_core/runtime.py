@@ -1,15 +1,12 @@
 """onnxruntime, imported in the one way that is right: quiet, and with a sentence where it does not load."""
 
-from dsr_core.errors import DsrError
-
-MEND = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install --force-reinstall dust-scratch-removal"
-"""What brings a broken onnxruntime back."""
+from dsr_core.errors import MEND, DsrError
 
 try:
     import onnxruntime as ort
-except ImportError as error:
+except (ImportError, OSError) as error:
     raise DsrError(f"onnxruntime does not load ({error}); run: {MEND}") from error
 if not hasattr(ort, "InferenceSession"):  # what is left when one of two distributions was uninstalled
     raise DsrError(f"onnxruntime is installed only in part; run: {MEND}")
 
-__all__ = ["MEND", "ort"]
+__all__ = ["ort"]

@@ -1,5 +1,6 @@
 """An image layer as the 2-D frames that the filter works on, and back."""
 
+import zlib
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -30,6 +31,8 @@ class Frames:
         The viewer's point in world coordinates; it says which frame of a stack is shown.
     every
         Work on all frames of a stack.
+    displayed
+        The viewer's axes that are shown, the last two across and down; the last two of all if not given.
 
     Raises
     ------
@@ -37,10 +40,17 @@ class Frames:
         The layer cannot hold a scan.
     """
 
-    def __init__(self, layer: Layer | None, point: tuple[float, ...], every: bool) -> None:
+    def __init__(
+        self,
+        layer: Layer | None,
+        point: tuple[float, ...],
+        every: bool,
+        displayed: tuple[int, ...] | None = None,
+    ) -> None:
         if not isinstance(layer, Image):
             raise DsrError("There is no image layer; open a scan, for only image layers can be restored.")
         _refuse_loose_channels(layer)
+        _refuse_rolled_axes(layer, len(point), displayed)
         self.layer = layer
         self.data = layer.data[0] if layer.multiscale else layer.data
         stack = self.data.shape[: layer.ndim - 2]
@@ -107,6 +117,18 @@ def _refuse_loose_channels(layer: Image) -> None:
         )
 
 
+def _refuse_rolled_axes(layer: Image, axes: int, displayed: tuple[int, ...] | None) -> None:
+    """Raise if what is shown is not what lies in a layer's last two axes; ``axes`` is how many a viewer has."""
+    pictured = {axes - 2, axes - 1}
+    if displayed is None or layer.ndim < 3 or set(displayed[-2:]) == pictured:  # noqa: PLR2004
+        return
+    wrong = min(pictured - set(displayed)) - axes
+    raise DsrError(
+        f"'{layer.name}' is shown with its axes rolled; put its axis {wrong} first "
+        f"(numpy.moveaxis(data, {wrong}, 0)) and open it again, or roll the axes back."
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Edit:
     """A person's changes in one frame: where they are, and whether there is damage; both (H, W) bool."""
@@ -129,12 +151,15 @@ class Result:
         Number of defects in each frame.
     restored
         (*stack, H, W[, C]) array, if it was asked for; of a dask stack a dask stack again.
+    marks
+        Checksum of each frame's samples, for others may write into a layer's own array.
     """
 
     predictions: dict[Position, Prediction] = field(default_factory=dict)
     labels: dict[Position, np.ndarray] = field(default_factory=dict)
     defects: dict[Position, int] = field(default_factory=dict)
     restored: Any = None
+    marks: dict[Position, int] = field(default_factory=dict)
 
 
 def collect_edits(drawn: Labels | None, result: Result, edits: dict[Position, Edit]) -> dict[Position, Edit]:
@@ -163,7 +188,7 @@ def settle(prediction: Prediction, options: Options, edit: Edit | None) -> Resto
 
 def work(
     frames: Frames,
-    cached: dict[Position, Prediction],
+    cached: Result,
     edits: dict[Position, Edit],
     options: Options,
     *,
@@ -178,7 +203,7 @@ def work(
     frames
         What to work on.
     cached
-        Network output that is still good; only frames that are not in it run the whole network.
+        An earlier result; only frames that are not in it or have changed run the whole network.
     edits
         What the person changed; what was added is given to the network to repair.
     options
@@ -190,8 +215,10 @@ def work(
     """
     result, images, count = Result(), [], len(frames.positions)
     for number, position in enumerate(frames.positions):
-        prediction, edit = cached.get(position), edits.get(position)
-        if prediction is None:
+        prediction, edit = cached.predictions.get(position), edits.get(position)
+        if not frames.lazy:
+            result.marks[position] = zlib.adler32(np.ascontiguousarray(frames.read(position)))
+        if prediction is None or cached.marks.get(position) != result.marks.get(position):
             steps = predict(frames.read(position), model=model, provider=provider)
             prediction = yield from _overall(steps, number, count)
         done = settle(prediction, options, edit)

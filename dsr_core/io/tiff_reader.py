@@ -29,6 +29,7 @@ LOSSLESS = {
     34925: "lzma",
 }
 """Compression -> name for the writer; any other may lose something."""
+_NO_CODEC = ("not supported", "requires", "not a known")  # tifffile's words
 _SIGNED = {"int8": "char", "int16": "short", "int32": "int", "int64": "long"}
 _ASSOCIATED = 1
 _WHITE_LEVEL = 50717
@@ -103,7 +104,7 @@ def _pixels(page: Page, size: int, wishes: Wishes) -> tuple[Image, bool]:
     try:
         stored = page.asarray()
     except (ValueError, RuntimeError, KeyError) as error:
-        if "not supported" in str(error) or "requires" in str(error) or isinstance(error, KeyError):
+        if isinstance(error, KeyError) or any(words in str(error) for words in _NO_CODEC):
             raise _unreadable(page) from error
         raise
     height, width, channels = page.imagelength, page.imagewidth, page.samplesperpixel
