@@ -86,7 +86,7 @@ def to_network(samples: Image, out: NDArray[np.float32], *, linear: bool) -> Non
 
 
 def as_neutral_as(samples: Image, planes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return ``planes`` ``(3, h, w)`` without colour if the samples ``(h, w, 3)`` that they replace have none."""
+    """Return ``planes`` ``(3, h, w)``, without colour if the samples ``(h, w, 1|3)`` there have none."""
     if samples.shape[2] == 1 or (samples != samples[:, :, :1]).any():
         return planes
     return np.broadcast_to(planes.mean(axis=0), planes.shape)

@@ -118,7 +118,7 @@ def _refuse_loose_channels(layer: Image) -> None:
 
 
 def _refuse_rolled_axes(layer: Image, axes: int, displayed: tuple[int, ...] | None) -> None:
-    """Raise if what is shown is not what lies in a layer's last two axes; ``axes`` is how many a viewer has."""
+    """Raise if not a layer's last two axes are shown; ``axes`` is how many the viewer has."""
     pictured = {axes - 2, axes - 1}
     if displayed is None or layer.ndim < 3 or set(displayed[-2:]) == pictured:  # noqa: PLR2004
         return
