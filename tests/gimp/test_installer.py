@@ -209,3 +209,14 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
 def test_round_trip_of_an_environment_without_the_package():
     with pytest.raises(DsrError, match="ended unexpectedly"):
         doctor.round_trip("/bin/false")
+
+
+def test_a_flatpak_alone_owns_the_folder_that_it_shares(tmp_path: Path):
+    (tmp_path / ".config" / "GIMP" / "3.0").mkdir(parents=True)
+    (tmp_path / ".var" / "app" / "org.gimp.GIMP").mkdir(parents=True)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    env = {"PATH": str(programs)}
+    assert [each.kind for each in find_profiles(env, tmp_path, "linux")] == ["flatpak"]
+    (programs / "gimp-3.0").touch(0o755)
+    assert [each.kind for each in find_profiles(env, tmp_path, "linux")] == ["native"]

@@ -2,6 +2,7 @@
 
 import threading
 
+import numpy as np
 import pytest
 from napari._qt.widgets.qt_progress_bar import QtLabeledProgressBar
 from napari.layers import Image
@@ -10,7 +11,8 @@ from napari.utils.progress import progress
 from qtpy.QtCore import QThreadPool, QTimer
 from scans import make_scan
 
-from dsr_core import engine
+from dsr_core import DsrError, engine
+from dsr_napari.frames import Frames
 
 
 @pytest.fixture
@@ -160,3 +162,23 @@ def test_closing_while_it_runs_leaves_nothing(open_dock, big, slow, told, qtbot,
     assert not progress._all_instances
     if close == "dock":
         assert dock.names == ["scan"]
+
+
+def test_rolled_axes_are_refused_with_a_sentence():
+    layer = Image(np.zeros((64, 80, 5), np.uint8), name="stack", rgb=False)
+    assert Frames(layer, (0, 0, 0), every=False, displayed=(1, 2)).frame_shape == (80, 5)
+    with pytest.raises(DsrError, match=r"axes rolled; put its axis -1 first \(numpy.moveaxis\(data, -1, 0\)"):
+        Frames(layer, (0, 0, 0), every=False, displayed=(0, 1))
+
+
+def test_a_picture_that_was_changed_in_place_is_looked_at_again(open_dock, network):
+    picture = make_scan(96, 112)
+    layer = Image(picture, name="scan", rgb=picture.ndim == 3)
+    dock = open_dock(layer)
+    dock.click("find")
+    ran = network.batches
+    dock.click("remove")
+    assert network.batches == ran  # what was found is good still
+    picture[...] = 255 - picture if picture.dtype == np.uint8 else picture.max() - picture
+    dock.click("remove")
+    assert network.batches == 2 * ran
