@@ -1,5 +1,6 @@
 """Formats that are read only: PNM and BMP, which hold pixels and little else, and JPEG 2000."""
 
+import re
 import struct
 from typing import BinaryIO
 
@@ -13,23 +14,39 @@ from dsr_core.io import blocks
 from dsr_core.io.picture import Picture, UnsuitableError, Wishes
 from dsr_core.pixels import Image
 
+_SPACE = rb"(?:\s|#[^\n]*\n)+"
+_PNM_HEADER = re.compile(rb"P([2356])" + 2 * (_SPACE + rb"(\d{1,9})") + _SPACE + rb"(\d{1,9})\s")
+_TEXT, _PPM = (2, 3), (3, 6)
+
 
 def read_pnm(file: BinaryIO, wishes: Wishes) -> Picture:
     """Read a PGM or PPM, as text or in bytes; its largest value is white."""
     data = file.read()
-    width, height, white = _pnm_header(data)
+    header = _PNM_HEADER.match(data)
+    if header is None:
+        raise ValueError("its header is damaged")
+    kind, width, height, white = (int(word) for word in header.groups())
     wishes.check_size(width, height)
-    binary = data[:2] in (b"P5", b"P6")
-    channels = 3 if data[:2] in (b"P3", b"P6") else 1
-    if binary and len(data) < width * height * channels * (2 if white > 255 else 1):  # noqa: PLR2004
+    if not 0 < white < 1 << 16:
+        raise ValueError("its largest value is senseless")
+    channels = 3 if kind in _PPM else 1
+    count = width * height * channels
+    stored = np.dtype(">u2" if white > 255 else "u1")  # noqa: PLR2004
+    if kind in _TEXT:
+        words = data[header.end() :].split()[:count]
+        samples = np.array(words, np.int64).clip(0, white)
+    else:
+        samples = np.frombuffer(
+            data, stored, min(count, (len(data) - header.end()) // stored.itemsize), header.end()
+        )
+    if len(samples) < count:
         raise ValueError("its end is missing")
-    pixels = _by_opencv(data)
-    notes: tuple[str, ...] = ()
-    coding = plain(pixels)
-    if white != coding.white:
-        coding = Coding(white)
-        notes = (f"{white} is white in this file; its samples keep these numbers.",)
-    return Picture(pixels, "pnm", coding=coding, notes=notes)
+    shape = (height, width, channels) if channels > 1 else (height, width)
+    pixels = samples.astype(stored.newbyteorder("=")).reshape(shape)
+    if white == plain(pixels).white:
+        return Picture(pixels, "pnm", coding=plain(pixels))
+    note = f"{white} is white in this file; its samples keep these numbers."
+    return Picture(pixels, "pnm", coding=Coding(white), notes=(note,))
 
 
 def read_bmp(file: BinaryIO, wishes: Wishes) -> Picture:
@@ -39,7 +56,13 @@ def read_bmp(file: BinaryIO, wishes: Wishes) -> Picture:
     wishes.check_size(width, abs(height))
     tags: tifftags.Tags = {}
     if header >= 40:  # noqa: PLR2004 -- all but those of OS/2
-        bits, horizontal, vertical = struct.unpack_from("<H8xii", data, 28)
+        bits, compression, horizontal, vertical = struct.unpack_from("<HI4xii", data, 28)
+        # OpenCV would say this itself, to standard error.
+        row = (width * bits + 31) // 32 * 4
+        if compression in (0, 3) and len(data) < 54 + row * abs(height):
+            raise ValueError("its end is missing")
+        if compression > 3:  # noqa: PLR2004
+            raise UnsuitableError("is a BMP of a rare kind; save it as TIFF or PNG")
         if bits == 1:
             raise UnsuitableError("is black and white with 1 bit a pixel; scan or convert it to grey first")
         if horizontal > 0 and vertical > 0:
@@ -67,19 +90,6 @@ def read_jp2(file: BinaryIO, wishes: Wishes) -> Picture:
         tags[tifftags.ICC] = blocks.block_tag(profile)
     coding, note = guess(pixels)
     return Picture(pixels, "jp2", tags, coding=coding, notes=(note,) if note else ())
-
-
-def _pnm_header(data: bytes) -> tuple[int, int, int]:
-    """Return width, height and the largest value."""
-    words: list[bytes] = []
-    for line in data[2 : 1 << 16].splitlines():
-        words += line.partition(b"#")[0].split()
-        if len(words) >= 3:  # noqa: PLR2004
-            break
-    width, height, white = (int(word) for word in words[:3])
-    if not 0 < white < 1 << 16:
-        raise ValueError("its largest value is senseless")
-    return width, height, white
 
 
 def _by_opencv(data: bytes) -> Image:
