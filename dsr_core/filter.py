@@ -66,6 +66,7 @@ def predict(
     model: str | Path = "3",
     provider: str = "auto",
     linear: bool = False,
+    coding: Coding | None = None,
     wait_for: Callable[[int], None] = lambda _: None,
 ) -> Generator[Progress, None, Prediction]:
     """Run the network over an image.
@@ -82,6 +83,8 @@ def predict(
     linear
         The samples are linear light: the network gets them through the sRGB curve, and repaired samples come
         back through its inverse.
+    coding
+        What the numbers stand for, such as ``Coding(white=4095)``; the usual by default.
     wait_for
         Called with a number of rows before the first so many are read: for an image that is still being
         loaded.
@@ -103,6 +106,9 @@ def predict(
     """
     pixels.check(image, wait_for)
     info = find_model(model)
+    stored = image
+    if coding is not None:
+        image = coding.opened(image)
     samples = pixels.colour(image)
     repaired = np.empty_like(samples, order="C")
     probability = np.empty(samples.shape[:2], np.uint8)
@@ -119,7 +125,7 @@ def predict(
     ran, notes = yield from _sweep(info, provider, samples.shape[:2], read, write, linear=linear)
     holes = probability >= _FOUND
     add_grain(repaired, samples, holes, holes, linear=linear)
-    return Prediction(image, repaired, probability, info, ran, notes, linear)
+    return Prediction(image, repaired, probability, info, ran, notes, linear, stored, coding)
 
 
 def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress, None, Prediction]:
@@ -196,10 +202,9 @@ def restore_steps(
     if coding is None:
         pixels.check(image)
         coding, note = guess(image)
-    steps = predict(coding.opened(image), model=model, provider=provider, linear=linear)
+    steps = predict(image, model=model, provider=provider, linear=linear, coding=coding)
     found = compose((yield from steps), options)
-    whole = coding.closed(image, found.image, found.mask)
-    return replace(found, image=whole, notes=(*found.notes, note) if note else found.notes)
+    return replace(found, notes=(*found.notes, note) if note else found.notes)
 
 
 def restore(

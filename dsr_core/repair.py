@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dsr_core.coding import Coding
 from dsr_core.detect import distance_within, find_defects, in_bands
 from dsr_core.errors import DsrError
 from dsr_core.models import ModelInfo
@@ -23,7 +24,7 @@ class Prediction:
     Parameters
     ----------
     image
-        The input itself, ``(H, W[, C])``, untouched and not copied.
+        The input itself, ``(H, W[, C])``, untouched and not copied; with a ``coding``, opened by it.
     repaired
         ``(H, W, 1|3)``: repaired colour samples of every pixel, in the input's own type and encoding.
     probability
@@ -34,6 +35,8 @@ class Prediction:
         Sentences for the user, such as why CUDA did not run.
     linear
         Whether the samples are linear light.
+    stored, coding
+        The input, and what its numbers stand for, where those are not the usual.
     """
 
     image: Image
@@ -43,6 +46,8 @@ class Prediction:
     provider: str
     notes: tuple[str, ...] = ()
     linear: bool = False
+    stored: Image | None = None
+    coding: Coding | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +112,8 @@ def compose(
         mend(prediction, mask, rows, options.feather, image[rows])
 
     in_bands(fill_in, len(mask), options.feather)
+    if prediction.coding is not None and prediction.stored is not None:
+        image = prediction.coding.closed(prediction.stored, image, mask)
     count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
     return Restoration(
         image=image,

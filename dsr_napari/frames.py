@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
-from dsr_core import DsrError, Options, Prediction, Progress, Restoration, compose, fill, predict
+from dsr_core import Coding, DsrError, Options, Prediction, Progress, Restoration, compose, fill, predict
+from dsr_core.coding import guess
 from dsr_core.detect import find_defects
 
 Position = tuple[int, ...]
@@ -74,6 +75,20 @@ class Frames:
     def read(self, position: Position) -> np.ndarray:
         """Return one frame, (H, W[, C]); of a dask stack only this frame is computed."""
         return np.asarray(self.data[tuple(np.add(self.start, position).astype(int))])
+
+    def coding(self, image: np.ndarray) -> tuple[Coding, str]:
+        """Return what a frame's numbers stand for, and a sentence where that is not the usual.
+
+        Where its samples do not count to the usual white, the layer's contrast limits have a say.
+        """
+        coding, note = guess(image)
+        if not note:
+            return coding, ""
+        limit, _ = guess(np.array([[self.layer.contrast_limits[1]]]).astype(image.dtype))
+        coding = max(coding, limit, key=lambda each: each.white)
+        if coding.is_plain(image):
+            return coding, ""
+        return coding, f"White is taken to be {coding.white:g}, by the samples and the contrast limits."
 
     def pile(self, arrays: list[np.ndarray]) -> np.ndarray:
         """Return a new array (*stack, ...) of one array for each frame."""
@@ -219,7 +234,11 @@ def work(
         if not frames.lazy:
             result.marks[position] = zlib.adler32(np.ascontiguousarray(frames.read(position)))
         if prediction is None or cached.marks.get(position) != result.marks.get(position):
-            steps = predict(frames.read(position), model=model, provider=provider)
+            image = frames.read(position)
+            coding, note = frames.coding(image)
+            if note:
+                yield Progress(_FRAME * number, _FRAME * count, note)
+            steps = predict(image, model=model, provider=provider, coding=coding)
             prediction = yield from _overall(steps, number, count)
         done = settle(prediction, options, edit)
         if restore and edit is not None:

@@ -182,3 +182,22 @@ def test_a_picture_that_was_changed_in_place_is_looked_at_again(open_dock, netwo
     picture[...] = 255 - picture if picture.dtype == np.uint8 else picture.max() - picture
     dock.click("remove")
     assert network.batches == 2 * ran
+
+
+def test_floats_of_another_white_are_restored_in_their_own_numbers(open_dock):
+    picture = make_scan(96, 112, channels=1)
+    samples = picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max) * 255
+    dock = open_dock(Image(samples, name="scan", rgb=False, contrast_limits=(0, 255)))
+    dock.click("remove")
+    assert dock.fields["status"].value.split()[0] != "0"
+    restored = dock.viewer.layers["scan restored"].data
+    outside = dock.viewer.layers["defects of scan"].data == 0
+    assert np.array_equal(restored[outside], samples[outside])
+    assert restored[~outside].max() > 2
+
+
+def test_contrast_limits_say_what_white_is():
+    dark = np.full((8, 8), 900, np.uint16)
+    for limits, white in (((0, 4095), 4095), ((0, 65535), 65535), ((0, 900), 1023)):
+        layer = Image(dark, contrast_limits=limits)
+        assert Frames(layer, (0, 0), every=False).coding(dark)[0].white == white
