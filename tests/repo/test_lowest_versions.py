@@ -20,11 +20,11 @@ pytestmark = [
 
 
 def lowest() -> list[str]:
-    """Return each dependency that counts here, pinned to the lowest version that the project allows."""
+    """Return each dependency that counts here, pinned to the lowest series that the project allows."""
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     needed = [Requirement(text) for text in project["dependencies"]]
     return [
-        f"{each.name}=={next(iter(each.specifier)).version}"
+        f"{each.name}=={next(iter(each.specifier)).version}.*"
         for each in needed
         if each.marker is None or each.marker.evaluate()
     ]
