@@ -4,19 +4,26 @@
 >>> result = dsr_core.restore(image, dsr_core.Options(sensitivity=0.6))  # doctest: +SKIP
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from dsr_core.errors import DsrError
 from dsr_core.options import Options
 
+# From 1.29 on, onnxruntime records what it is used for, in the user's cache folder; nothing of ours leaves
+# traces. It reads this when it is loaded: a call that switches it off later comes too late.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 if TYPE_CHECKING:
+    from dsr_core.coding import Coding
     from dsr_core.composite import compose
     from dsr_core.detect import find_defects
     from dsr_core.filter import fill, predict, restore, restore_steps, run
     from dsr_core.prediction import Prediction, Progress, Restoration
 
 __all__ = [
+    "Coding",
     "DsrError",
     "Options",
     "Prediction",
@@ -32,6 +39,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Coding": "coding",
     "compose": "composite",
     "find_defects": "detect",
     **dict.fromkeys(("fill", "predict", "restore", "restore_steps", "run"), "filter"),

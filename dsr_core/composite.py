@@ -46,6 +46,8 @@ def compose(
         compose_rows(prediction, mask, rows, options.feather, image[rows])
 
     in_bands(fill_rows, len(mask), options.feather)
+    if prediction.coding is not None and prediction.stored is not None:
+        image = prediction.coding.closed(prediction.stored, image, mask)
     count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
     return Restoration(
         image=image,

@@ -4,24 +4,30 @@ import platform
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 
-import numpy as np
-import pyvips
-
-from dsr_core.engine import choose_provider, cuda_fault, load_engine
-from dsr_core.errors import DsrError
+from dsr_core.errors import MEND, DsrError
 from dsr_core.models import ModelInfo, list_models, models_folder
 
 _PACKAGES = (
     "dust-scratch-removal",
     "numpy",
     "opencv-python-headless",
-    "pyvips",
+    "tifffile",
+    "imagecodecs",
     "onnxruntime",
     "onnxruntime-gpu",
 )
 _OPTIONAL = ("torch", "napari")
+_TWINS = ("onnxruntime", "onnxruntime-gpu")
+_MODULES = {
+    "numpy": "numpy",
+    "cv2": "opencv-python-headless",
+    "imagecodecs": "imagecodecs",
+    "tifffile": "tifffile",
+    "dsr_core.runtime": "onnxruntime",
+}
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,47 @@ def examine() -> Iterator[Finding]:
         except PackageNotFoundError:
             if package in _OPTIONAL:
                 yield Finding(f"{package} is not installed (optional)")
-    yield Finding(f"libvips {'.'.join(str(pyvips.version(part)) for part in range(3))}")
+    sound = True
+    for finding in (*_twins(), *_imports()):
+        sound &= finding.good
+        yield finding
+    if sound:
+        yield from _models()
+
+
+def cuda_fault() -> str:
+    """Return why CUDA does not run here, or ``""`` where it does."""
+    from dsr_core import engine  # noqa: PLC0415 -- it may not load; that is what this module finds out
+
+    return engine.cuda_fault()
+
+
+def _twins() -> Iterator[Finding]:
+    """Say whether two distributions own one package."""
+    found = []
+    for package in _TWINS:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    if len(found) > 1:
+        yield Finding(f"{' and '.join(found)} hide each other; run: {MEND}", good=False)
+
+
+def _imports() -> Iterator[Finding]:
+    """Try every package that the filter needs."""
+    for module, package in _MODULES.items():
+        try:
+            import_module(module)
+        except DsrError as error:
+            yield Finding(str(error), good=False)
+        except Exception as error:  # noqa: BLE001 -- a broken package may raise anything, and all of it is told
+            mend = f"pip install --force-reinstall {package}"
+            yield Finding(f"{module} does not load ({error}); run: {mend}", good=False)
+
+
+def _models() -> Iterator[Finding]:
+    """Look at the models, and run each on each provider."""
     models = list_models()
     if not models:
         yield Finding(f"no model in {models_folder()}; install the package again", good=False)
@@ -55,6 +101,10 @@ def examine() -> Iterator[Finding]:
 
 
 def _try_tile(model: ModelInfo, provider: str) -> Finding:
+    import numpy as np  # noqa: PLC0415
+
+    from dsr_core.engine import choose_provider, load_engine  # noqa: PLC0415
+
     side = -(-256 // model.multiple_of) * model.multiple_of
     tile = np.full((1, 3, side, side), 0.5, np.float32)
     try:

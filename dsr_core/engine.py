@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from dsr_core.errors import DsrError
 from dsr_core.models import ModelInfo, runtime_errors
 from dsr_core.options import PROVIDERS
+from dsr_core.runtime import ort
 
 _MEMORY_WORDS = ("out of memory", "failed to allocate", "bad_alloc", "bad allocation", "alloc_failed")
 _CUDA_OPTIONS = {
@@ -23,6 +23,10 @@ _CUDA_OPTIONS = {
     "cudnn_conv_algo_search": "HEURISTIC",
     "arena_extend_strategy": "kSameAsRequested",
 }
+
+
+class ProviderError(DsrError):
+    """The provider cannot run the model; another may."""
 
 
 class OutOfMemoryError(Exception):
@@ -65,6 +69,8 @@ def cuda_fault() -> str:
         return "there is no NVIDIA driver"
     if driver.cuInit(0) != 0:
         return "the NVIDIA driver finds no GPU"
+    if not hasattr(ort, "preload_dlls"):
+        return "this onnxruntime is older than 1.21"
     with contextlib.redirect_stdout(io.StringIO()):  # it prints what it did not find
         ort.preload_dlls()
     folder = Path(ort.__file__).parent / "capi"
@@ -107,11 +113,13 @@ class Engine:
                 str(model.path), options, providers=[*wanted, "CPUExecutionProvider"]
             )
         except runtime_errors() as error:
-            raise DsrError(
+            raise ProviderError(
                 f"{model.path} cannot be run on {provider} ({error}); try another provider."
             ) from error
         if provider == "cuda" and "CUDAExecutionProvider" not in self._session.get_providers():
-            raise DsrError("onnxruntime refused CUDA for a reason it does not tell; choose the provider cpu.")
+            raise ProviderError(
+                "onnxruntime refused CUDA for a reason it does not tell; choose the provider cpu."
+            )
 
     def __call__(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return ``repaired`` ``(N, 3, h, w)`` and ``damage`` ``(N, 1, h, w)`` for a batch ``(N, 3, h, w)``.
@@ -130,7 +138,7 @@ class Engine:
         except runtime_errors() as error:
             if any(word in str(error).lower() for word in _MEMORY_WORDS):
                 raise OutOfMemoryError from error
-            raise DsrError(f"Model {self.model.name} failed on {self.provider} ({error}).") from error
+            raise ProviderError(f"Model {self.model.name} failed on {self.provider} ({error}).") from error
         return repaired, damage
 
 

@@ -3,3 +3,7 @@
 
 class DsrError(Exception):
     """Something the user can put right; the message is one sentence that says what and how."""
+
+
+MEND = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install --force-reinstall dust-scratch-removal"
+"""What brings a broken onnxruntime back."""

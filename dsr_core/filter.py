@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core import pixels
+from dsr_core.coding import Coding, guess
 from dsr_core.composite import check_mask, compose
 from dsr_core.detect import FAINTER
 from dsr_core.grain import add_grain
@@ -34,6 +35,7 @@ def predict(
     model: str | Path = "3",
     provider: str = "auto",
     linear: bool = False,
+    coding: Coding | None = None,
     wait_for: Callable[[int], None] = lambda _: None,
 ) -> Generator[Progress, None, Prediction]:
     """Run the network over an image.
@@ -50,6 +52,8 @@ def predict(
     linear
         The samples are linear light: the network gets them through the sRGB curve, and repaired samples come
         back through its inverse.
+    coding
+        What the numbers stand for, such as ``Coding(white=4095)``; the usual by default.
     wait_for
         Called with a number of rows before the first so many are read: for an image that is still being
         loaded.
@@ -71,6 +75,9 @@ def predict(
     """
     pixels.check(image, wait_for)
     info = find_model(model)
+    stored = image
+    if coding is not None:
+        image = coding.opened(image)
     samples = pixels.colour(image)
     repaired = np.empty_like(samples, order="C")
     probability = np.empty(samples.shape[:2], np.uint8)
@@ -80,13 +87,14 @@ def predict(
         return tile.cut(samples)
 
     def write(tile: Tile, planes: NDArray[np.float32], damage: NDArray[np.float32]) -> None:
+        planes = pixels.as_neutral_as(samples[tile.core], planes)
         pixels.from_network(planes, repaired[tile.core], linear=linear)
         probability[tile.core] = pixels.encode(damage.clip(0, 1), probability.dtype)
 
     ran, notes = yield from sweep(info, provider, samples.shape[:2], read, write, linear=linear)
     holes = probability >= _FOUND
     add_grain(repaired, samples, holes, holes, linear=linear)
-    return Prediction(image, repaired, probability, info, ran, notes, linear)
+    return Prediction(image, repaired, probability, info, ran, notes, linear, stored, coding)
 
 
 def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress, None, Prediction]:
@@ -130,6 +138,7 @@ def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress,
     def write(tile: Tile, planes: NDArray[np.float32], damage: NDArray[np.float32]) -> None:
         hole = marked[tile.core]
         new = np.empty_like(repaired[tile.core])
+        planes = pixels.as_neutral_as(samples[tile.core], planes)
         pixels.from_network(planes, new, linear=prediction.linear)
         repaired[tile.core][hole] = new[hole]
         missed[tile.core] = hole & (damage < _CONVINCED)
@@ -155,10 +164,16 @@ def restore_steps(
     model: str | Path = "3",
     provider: str = "auto",
     linear: bool = False,
+    coding: Coding | None = None,
 ) -> Generator[Progress, None, Restoration]:
-    """Restore an image step by step; parameters and errors as in `predict` and `compose`."""
-    prediction = yield from predict(image, model=model, provider=provider, linear=linear)
-    return compose(prediction, options)
+    """Restore an image step by step; parameters and errors as in `predict`, `compose` and `restore`."""
+    note = ""
+    if coding is None:
+        pixels.check(image)
+        coding, note = guess(image)
+    steps = predict(image, model=model, provider=provider, linear=linear, coding=coding)
+    found = compose((yield from steps), options)
+    return replace(found, notes=(*found.notes, note) if note else found.notes)
 
 
 def restore(
@@ -168,9 +183,14 @@ def restore(
     model: str | Path = "3",
     provider: str = "auto",
     linear: bool = False,
+    coding: Coding | None = None,
 ) -> Restoration:
-    """Restore an image in one call; parameters and errors as in `predict` and `compose`."""
-    return run(restore_steps(image, options, model=model, provider=provider, linear=linear))
+    """Restore an image in one call; parameters and errors as in `predict` and `compose`.
+
+    ``coding`` is what the numbers stand for, such as ``Coding(white=4095)``. By default it follows from the
+    largest sample; a note says so where that is not the usual white.
+    """
+    return run(restore_steps(image, options, model=model, provider=provider, linear=linear, coding=coding))
 
 
 def run(

@@ -1,7 +1,11 @@
 """One file through the filter: read, restore, write everything that was asked for or nothing."""
 
+import contextlib
+import os
+import sys
+import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +14,24 @@ import numpy as np
 from dsr_core.atomic import check_free, write_all
 from dsr_core.errors import DsrError
 from dsr_core.filter import restore_steps, run
-from dsr_core.io import check_target, read_picture, write_mask, write_picture, write_plain
+from dsr_core.io import (
+    FORMATS,
+    Picture,
+    check_target,
+    losses,
+    read_picture,
+    write_mask,
+    write_picture,
+    write_plain,
+)
+from dsr_core.io.kinds import kind_of, suffix_for
+from dsr_core.io.picture import Wishes
 from dsr_core.options import Options
 from dsr_core.pixels import painted, pick
-from dsr_core.prediction import Progress
+from dsr_core.prediction import Progress, Restoration
+
+STREAM = Path("-")
+"""Stands for standard input or standard output."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +41,26 @@ class Job:
     Parameters
     ----------
     source
-        The image.
+        The image; ``-`` is standard input.
     options, model, provider
         As for `dsr_core.restore`.
     output, mask, overlay
         Where the restored image, the mask (8 bit, 0 and 255) and a picture of the defects go; ``None`` for
-        nowhere.
+        nowhere. An output of ``-`` is standard output.
     overwrite
         Whether these files may exist already.
+    inputs
+        Every input of the same call: none of them is ever replaced, except the source by its restored self.
+    wishes
+        What may be left out, and how large the picture may be.
+    form
+        The format to write, ``None`` for the one that the output's name ends with.
+    linear
+        Whether the samples are linear light; ``None`` for what the file says.
+    white
+        The number that means white; ``None`` for what the samples look like.
+    keep_date
+        Whether the result gets the date of the source.
     """
 
     source: Path
@@ -41,6 +71,12 @@ class Job:
     mask: Path | None
     overlay: Path | None
     overwrite: bool
+    inputs: tuple[Path, ...] = ()
+    wishes: Wishes = field(default_factory=Wishes)
+    form: str | None = None
+    linear: bool | None = None
+    white: float | None = None
+    keep_date: bool = False
 
     def run(self, on_progress: Callable[[Progress], None]) -> dict[str, Any]:
         """Do it and return a report whose values JSON can hold.
@@ -50,31 +86,29 @@ class Job:
         DsrError
             The file cannot be read, restored or written; then nothing was written.
         """
-        targets = [path for path in (self.output, self.mask, self.overlay) if path is not None]
-        if len({path.resolve() for path in targets}) < len(targets):
-            raise DsrError("Result, mask and overlay need a name each; two of them are the same.")
+        if STREAM in (self.mask, self.overlay):
+            raise DsrError("Only a restored picture goes to standard output; give the others a name.")
+        named = (self.output, self.mask, self.overlay)
+        targets = [path for path in named if path is not None and path != STREAM]
+        self._check_names(targets)
         check_free(targets, overwrite=self.overwrite)
-        picture = read_picture(self.source)
+        source = sys.stdin.buffer.read() if self.source == STREAM else self.source
+        picture = read_picture(source, self.wishes, white=self.white)
+        notes = list(picture.notes)
+        if self.linear is not None:
+            notes = [note for note in notes if "--no-linear" not in note]
+        form = None
         if self.output is not None:
-            check_target(self.output, picture.pixels)
-        try:
-            result = run(
-                restore_steps(picture.pixels, self.options, model=self.model, provider=self.provider),
-                on_progress,
-            )
-        except MemoryError as error:
-            raise DsrError(
-                f"{self.source} is too large for this machine's memory; cut it into parts."
-            ) from error
-        writers: dict[Path, Callable[[Path], None]] = {}
-        if self.output is not None:
-            writers[self.output] = lambda path: write_picture(path, result.image, picture)
-        if self.mask is not None:
-            writers[self.mask] = lambda path: write_mask(path, result.mask, picture)
-        if self.overlay is not None:
-            marked = painted(picture.pixels, result.mask)
-            writers[self.overlay] = lambda path: write_plain(path, marked, picture)
-        write_all(writers, overwrite=self.overwrite)
+            by_content = self.output == STREAM or _same(self.output, self.source)
+            form = self.form or (picture.form_to_write if by_content else None)
+            form = check_target(self.output, picture.pixels, form)
+            notes += losses(picture, form)
+        for note in notes:  # before anything is written
+            on_progress(Progress(0, 0, note))
+        result = self._restored(picture, on_progress)
+        write_all(self._writers(picture, result, form), overwrite=self.overwrite)
+        if self.output == STREAM:
+            self._to_stdout(picture, result, form)
         at = np.flatnonzero(result.mask)
         changed = (pick(result.image, at) != pick(picture.pixels, at)).any(axis=1).sum()
         return {
@@ -87,13 +121,98 @@ class Job:
             "model": result.model.name,
             "defects": result.defects,
             "changed": float(changed / result.mask.size),
-            "notes": list(result.notes),
+            "notes": [*notes, *result.notes],
         }
 
+    def _check_names(self, targets: list[Path]) -> None:
+        """Refuse results that share a file with each other or with an input, however the names are spelt."""
+        if any(_same(path, other) for n, path in enumerate(targets) for other in targets[:n]):
+            raise DsrError("Result, mask and overlay need a name each; two of them are the same.")
+        for path in targets:
+            for other in (*self.inputs, self.source):
+                own = path == self.output and _same(other, self.source)
+                if _same(path, other) and not own:
+                    raise DsrError(
+                        f"{path} is the input {other} itself; choose another name for what is written."
+                    )
 
-def output_for(source: Path, folder: Path | None) -> Path:
-    """Return ``scan.restored.tif`` for ``scan.tif``, beside it or in ``folder``."""
-    return (folder or source.parent) / f"{source.stem}.restored{source.suffix}"
+    def _restored(self, picture: Picture, on_progress: Callable[[Progress], None]) -> Restoration:
+        steps = restore_steps(
+            picture.pixels,
+            self.options,
+            model=self.model,
+            provider=self.provider,
+            linear=picture.linear if self.linear is None else self.linear,
+            coding=picture.coding,
+        )
+        try:
+            return run(steps, on_progress)
+        except MemoryError as error:
+            raise DsrError(
+                f"{self.source} is too large for this machine's memory; cut it into parts."
+            ) from error
+
+    def _writers(
+        self, picture: Picture, result: Restoration, form: str | None
+    ) -> dict[Path, Callable[[Path], None]]:
+        """Return what writes each file."""
+        writers: dict[Path, Callable[[Path], None]] = {}
+        if self.output is not None and self.output != STREAM:
+            writers[self.output] = lambda path: self._write(path, picture, result, form)
+        if self.mask is not None:
+            check_target(self.mask, result.mask.view(np.uint8))
+            writers[self.mask] = lambda path: write_mask(path, result.mask, picture)
+        if self.overlay is not None:
+            shown = picture.pixels if picture.coding is None else picture.coding.opened(picture.pixels)
+            marked = painted(shown, result.mask)
+            writers[self.overlay] = lambda path: write_plain(path, marked, picture)
+        return writers
+
+    def _write(self, path: Path, picture: Picture, result: Restoration, form: str | None) -> None:
+        write_picture(path, result.image, picture, form)
+        if self.keep_date and self.source != STREAM:
+            stat = self.source.stat()
+            os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+    def _to_stdout(self, picture: Picture, result: Restoration, form: str | None) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "result")
+            write_picture(path, result.image, picture, form)
+            try:
+                sys.stdout.buffer.write(path.read_bytes())
+                sys.stdout.buffer.flush()
+            except OSError as error:
+                raise DsrError(
+                    f"Standard output takes no picture ({error.strerror}); use -o FILE."
+                ) from error
+
+
+def output_for(source: Path, folder: Path | None, form: str | None = None) -> Path:
+    """Return ``scan.restored.tif`` for ``scan.tif``, beside it or in ``folder``.
+
+    The suffix is that of ``form``, or of what the source holds; TIFF where that is not written.
+    """
+    form = form or _written_kind(source) or FORMATS.get(source.suffix.lower(), "tiff")
+    return (folder or source.parent) / f"{source.stem}.restored{suffix_for(source, form)}"
+
+
+def _written_kind(source: Path) -> str:
+    """Return the format in which a result of this file is written, ``""`` if the file cannot be read."""
+    try:
+        with source.open("rb") as file:
+            kind = kind_of(file.read(32))
+    except OSError:
+        return ""
+    return kind if kind in FORMATS.values() else kind and "tiff"
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Return whether two names lead to one file."""
+    if STREAM in (one, other):
+        return False
+    with contextlib.suppress(OSError):
+        return one.samefile(other)
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _text(path: Path | None) -> str | None:

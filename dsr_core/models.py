@@ -97,7 +97,7 @@ def installed_names() -> list[str]:
 @lru_cache(maxsize=16)
 def _read_info(path: Path, _mtime_ns: int, _size: int) -> ModelInfo:
     """Read a file's metadata; its time and size make the cache forget a file that was replaced."""
-    import onnxruntime as ort  # noqa: PLC0415 -- half a second that `import dsr_core` need not cost
+    from dsr_core.runtime import ort  # noqa: PLC0415 -- half a second that `import dsr_core` need not cost
 
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -97,6 +97,13 @@ def to_network(samples: Image, planes: NDArray[np.float32], *, linear: bool) -> 
         planes[...] = np.where(planes <= _LINEAR_KNEE, planes * 12.92, curve)
 
 
+def as_neutral_as(samples: Image, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return planes, without colour where the samples have none."""
+    if samples.shape[2] == 1 or (samples != samples[:, :, :1]).any():
+        return planes
+    return np.broadcast_to(planes.mean(axis=0), planes.shape)
+
+
 def from_network(planes: NDArray[np.float32], samples: Image, *, linear: bool) -> None:
     """Write planes to ``samples``, the inverse of `to_network`."""
     for top in range(0, len(samples), _ROWS):

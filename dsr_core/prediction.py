@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dsr_core.coding import Coding
 from dsr_core.models import ModelInfo
 from dsr_core.pixels import Image
 
@@ -33,7 +34,7 @@ class Prediction:
     Parameters
     ----------
     image
-        The input itself, ``(H, W[, C])``, untouched and not copied.
+        The input itself, ``(H, W[, C])``, untouched and not copied; with a ``coding``, opened by it.
     repaired
         ``(H, W, 1|3)``: repaired colour samples of every pixel, in the input's own type and encoding.
     probability
@@ -44,6 +45,8 @@ class Prediction:
         Sentences for the user, such as why CUDA did not run.
     linear
         Whether the samples are linear light.
+    stored, coding
+        The input, and what its numbers stand for, where those are not the usual.
     """
 
     image: Image
@@ -53,6 +56,8 @@ class Prediction:
     provider: str
     notes: tuple[str, ...] = ()
     linear: bool = False
+    stored: Image | None = None
+    coding: Coding | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -109,6 +109,12 @@ def sweep(
                 ) from error
             note = f"Out of memory with {load}; going on with {easier}"
             notes, load = (*notes, note), easier
+        except engine.ProviderError as error:
+            if provider != "auto" or load.provider == "cpu":
+                raise
+            engine.load_engine.cache_clear()
+            note, load = f"{error} Going on with the CPU.", LOADS["cpu"]
+            notes = (*notes, note)
         else:
             return load.provider, notes
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from dsr_core.errors import DsrError
 
 _VERSION = re.compile(r"3\.\d+")
+_PROGRAMS = ("gimp", "gimp-3", "gimp-3.0")
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,21 @@ def _bases(env: Mapping[str, str], home: Path, platform: str) -> list[tuple[Path
     if platform == "darwin":
         return [(home / "Library" / "Application Support" / "GIMP", "native")]
     config = Path(env.get("XDG_CONFIG_HOME") or home / ".config")
+    own = home / ".var" / "app" / "org.gimp.GIMP" / "config" / "GIMP"
+    shared = "native" if own.is_dir() or not _only_flatpak(env, home) else "flatpak"
     return [
-        (config / "GIMP", "native"),  # the flatpak shares it, unless it was told otherwise
-        (home / ".var" / "app" / "org.gimp.GIMP" / "config" / "GIMP", "flatpak"),
+        (config / "GIMP", shared),
+        (own, "flatpak"),
         (home / "snap" / "gimp" / "current" / ".config" / "GIMP", "snap"),
     ]
+
+
+def _only_flatpak(env: Mapping[str, str], home: Path) -> bool:
+    """Return whether GIMP is here as a flatpak only, which shares the profile folder of a native one."""
+    folders = (
+        home / ".var" / "app",
+        home / ".local" / "share" / "flatpak" / "app",
+        Path("/var/lib/flatpak/app"),
+    )
+    packed = any((folder / "org.gimp.GIMP").is_dir() for folder in folders)
+    return packed and not any(shutil.which(name, path=env.get("PATH", "")) for name in _PROGRAMS)

@@ -6,7 +6,8 @@ import numpy as np
 from napari.layers import Image, Layer
 from numpy.typing import NDArray
 
-from dsr_core import DsrError
+from dsr_core import Coding, DsrError
+from dsr_core.coding import guess
 
 Position = tuple[int, ...]
 """Index of a frame along the axes before (H, W) of what is made; ``()`` for a plain picture."""
@@ -26,6 +27,8 @@ class Frames:
         The viewer's point in world coordinates; it says which frame of a stack is shown.
     every
         Work on all frames of a stack.
+    displayed
+        The viewer's axes that are shown, the last two across and down; the last two of all if not given.
 
     Raises
     ------
@@ -33,10 +36,17 @@ class Frames:
         The layer cannot hold a scan.
     """
 
-    def __init__(self, layer: Layer | None, point: tuple[float, ...], every: bool) -> None:
+    def __init__(
+        self,
+        layer: Layer | None,
+        point: tuple[float, ...],
+        every: bool,
+        displayed: tuple[int, ...] | None = None,
+    ) -> None:
         if not isinstance(layer, Image):
             raise DsrError("There is no image layer; open a scan, for only image layers can be restored.")
         _refuse_loose_channels(layer)
+        _refuse_rolled_axes(layer, len(point), displayed)
         self.layer = layer
         self.data = layer.data[0] if layer.multiscale else layer.data
         stack = self.data.shape[: layer.ndim - 2]
@@ -60,6 +70,20 @@ class Frames:
     def read(self, position: Position) -> NDArray[Any]:
         """Return one frame, (H, W[, C]); of a dask stack only this frame is computed."""
         return np.asarray(self.data[tuple(np.add(self.start, position).astype(int))])
+
+    def coding(self, image: NDArray[Any]) -> tuple[Coding, str]:
+        """Return what a frame's numbers stand for, and a sentence where that is not the usual.
+
+        Where its samples do not count to the usual white, the layer's contrast limits have a say.
+        """
+        coding, note = guess(image)
+        if not note:
+            return coding, ""
+        limit, _ = guess(np.array([[self.layer.contrast_limits[1]]]).astype(image.dtype))
+        coding = max(coding, limit, key=lambda each: each.white)
+        if coding.is_plain(image):
+            return coding, ""
+        return coding, f"White is taken to be {coding.white:g}, by the samples and the contrast limits."
 
     def pile(self, arrays: list[NDArray[Any]]) -> NDArray[Any]:
         """Return a new array (*stack, ...) of one array for each frame."""
@@ -101,3 +125,15 @@ def _refuse_loose_channels(layer: Image) -> None:
             f"'{layer.name}' seems to hold its colours as separate frames; right-click it for Split Stack, "
             "then Merge to RGB, or name its first axis 'frame' if they are frames."
         )
+
+
+def _refuse_rolled_axes(layer: Image, axes: int, displayed: tuple[int, ...] | None) -> None:
+    """Raise if not a layer's last two axes are shown; ``axes`` is how many the viewer has."""
+    pictured = {axes - 2, axes - 1}
+    if displayed is None or layer.ndim < 3 or set(displayed[-2:]) == pictured:  # noqa: PLR2004
+        return
+    wrong = min(pictured - set(displayed)) - axes
+    raise DsrError(
+        f"'{layer.name}' is shown with its axes rolled; put its axis {wrong} first "
+        f"(numpy.moveaxis(data, {wrong}, 0)) and open it again, or roll the axes back."
+    )

@@ -1,5 +1,6 @@
 """What runs in the background, on the frames of a layer, and what it returns."""
 
+import zlib
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -47,12 +48,15 @@ class Result:
         Number of defects in each frame.
     restored
         (*stack, H, W[, C]) array, if it was asked for; of a dask stack a dask stack again.
+    marks
+        Checksum of each frame's samples, for others may write into a layer's own array.
     """
 
     predictions: dict[Position, Prediction] = field(default_factory=dict)
     labels: dict[Position, NDArray[Any]] = field(default_factory=dict)
     defects: dict[Position, int] = field(default_factory=dict)
     restored: Any = None
+    marks: dict[Position, int] = field(default_factory=dict)
 
 
 def collect_edits(drawn: Labels | None, result: Result, edits: dict[Position, Edit]) -> dict[Position, Edit]:
@@ -83,7 +87,7 @@ def settle(prediction: Prediction, options: Options, edit: Edit | None) -> Resto
 
 def work(
     frames: Frames,
-    cached: dict[Position, Prediction],
+    cached: Result,
     edits: dict[Position, Edit],
     options: Options,
     *,
@@ -98,7 +102,7 @@ def work(
     frames
         What to work on.
     cached
-        Network output that is still good; only frames that are not in it run the whole network.
+        An earlier result; only frames that are not in it or have changed run the whole network.
     edits
         What the person changed; what was added is given to the network to repair.
     options
@@ -110,9 +114,15 @@ def work(
     """
     result, images, count = Result(), [], len(frames.positions)
     for number, position in enumerate(frames.positions):
-        prediction, edit = cached.get(position), edits.get(position)
-        if prediction is None:
-            steps = predict(frames.read(position), model=model, provider=provider)
+        prediction, edit = cached.predictions.get(position), edits.get(position)
+        if not frames.lazy:
+            result.marks[position] = zlib.adler32(np.ascontiguousarray(frames.read(position)).data)
+        if prediction is None or cached.marks.get(position) != result.marks.get(position):
+            image = frames.read(position)
+            coding, note = frames.coding(image)
+            if note:
+                yield Progress(_FRAME * number, _FRAME * count, note)
+            steps = predict(image, model=model, provider=provider, coding=coding)
             prediction = yield from _overall(steps, number, count)
         done = settle(prediction, options, edit)
         if restore and edit is not None:

@@ -83,7 +83,9 @@ class RemoveDust(Container[Container[Widget]]):
     def _start(self, *, restore: bool) -> None:
         try:
             every = self.fields["frames"].value == "all"
-            frames = Frames(self.fields["layer"].value, self._viewer.dims.point, every=every)
+            frames = Frames(
+                self.fields["layer"].value, self._viewer.dims.point, every, self._viewer.dims.displayed
+            )
             options = self._chosen_options()
         except DsrError as error:
             show_error(str(error))
@@ -91,8 +93,7 @@ class RemoveDust(Container[Container[Widget]]):
         source = {"model": self.fields["model"].value, "provider": self.fields["provider"].value}
         same = frames.same_as(self._frames)
         good = self._frames is not None and same and frames.data is self._frames.data
-        good = good and source == self._source
-        cached = self._result.predictions if restore and good else {}
+        cached = self._result if restore and good and source == self._source else Result()
         self._edits = collect_edits(self._defects, self._result, self._edits)
         edits = self._edits if same else {}
         restore |= same and self._restored is not None  # a restored layer has to follow the mask

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pyvips
 import skimage.data
+import tifffile
 import torch
+from PIL import ImageCms
 
 from training.damage import FilmDamage
 from training.simulate import to_image, to_tensor
@@ -27,11 +28,17 @@ def main() -> None:
         defocus=0.0,
     )  # fmt: skip
     scan = simulator(to_tensor(photo), torch.Generator().manual_seed(21)).damaged
-    image = pyvips.Image.new_from_array(to_image(scan, np.uint16), interpretation="rgb16")
-    per_mm = DPI / 25.4
-    image = image.copy(xres=per_mm, yres=per_mm)
-    target = Path(__file__).with_name("scan.tif")
-    image.tiffsave(str(target), compression="deflate", predictor="horizontal", profile="srgb", resunit="inch")
+    tifffile.imwrite(
+        Path(__file__).with_name("scan.tif"),
+        to_image(scan, np.uint16),
+        photometric="rgb",
+        compression="deflate",
+        predictor=True,
+        resolution=(DPI, DPI),
+        resolutionunit="INCH",
+        iccprofile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+        metadata=None,
+    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import dsr_core  # noqa: F401 -- before onnxruntime, which else leaves traces in the home
 from tests.toy_model import write_toy_model
 
 

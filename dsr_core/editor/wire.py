@@ -138,9 +138,16 @@ def read_header(stream: BinaryIO) -> tuple[Header, Payload]:
         raise PlugInError("The other end does not speak this protocol; run `dsr-gimp install` again.")
     try:
         header = json.loads(bytes(_read(stream, header_length)))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PlugInError("A message is damaged; run `dsr-gimp install` again.") from error
-    return header, Payload(payload_length)
+    if not isinstance(header, dict):
+        raise PlugInError("A message is damaged; run `dsr-gimp install` again.")
+    try:
+        return header, Payload(payload_length)
+    except (ValueError, OverflowError, OSError, MemoryError) as error:  # what memory says of too much
+        raise PlugInError(
+            f"There is no memory for {payload_length} bytes; select a part of the picture."
+        ) from error
 
 
 def read_frame(stream: BinaryIO) -> tuple[Header, memoryview]:

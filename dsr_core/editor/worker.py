@@ -34,7 +34,8 @@ def main() -> NoReturn:
         except EOFError:
             pass
         except (PlugInError, MemoryError) as error:
-            sys.stderr.write(f"{error!r}\n")
+            sys.stderr.write(f"{error}\n")
+            sys.stderr.flush()
             status = 1
         finally:
             os._exit(status)

@@ -201,7 +201,7 @@ BAD_FILES = {
         "5 channels",
     ),
     "signed": (lambda name: tifffile.imwrite(name, np.zeros((9, 9), np.int16)), "short samples"),
-    "double": (lambda name: tifffile.imwrite(name, np.zeros((9, 9))), "image that can be read"),
+    "complex": (lambda name: tifffile.imwrite(name, np.zeros((9, 9), np.complex64)), "complex64 samples"),
     "NaN": (lambda name: tifffile.imwrite(name, np.full((9, 9), np.nan, np.float32)), "NaN"),
     "infinity": (lambda name: tifffile.imwrite(name, np.full((9, 9), np.inf, np.float32)), "infinity"),
     "no right to read": (forbidden, "cannot be read"),

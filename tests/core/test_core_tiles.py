@@ -35,5 +35,5 @@ def test_a_tile_sees_its_margin_and_the_edge_repeated():
 def test_the_edge_is_repeated_however_far_a_tile_reaches(length):
     image = np.arange(length)[:, None]
     (tile,) = Grid(length, 1, 64, 20, 8)
-    assert np.array_equal(tile.rows, np.pad(np.arange(length), 25, mode="edge")[5 : 5 + tile.rows.size])
+    assert np.array_equal(tile.rows, np.pad(np.arange(length), 64, mode="edge")[44 : 44 + tile.rows.size])
     assert np.array_equal(tile.cut(image)[tile.inner], image)

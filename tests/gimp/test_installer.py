@@ -257,3 +257,14 @@ def test_a_python_that_hangs_cannot_run_plugins(sleeper: str):
 def test_a_worker_that_hangs_is_given_up(sleeper: str):
     with pytest.raises(DsrError, match="has not answered for 1 seconds"):
         doctor.round_trip(sleeper, patience=1)
+
+
+def test_a_flatpak_alone_owns_the_folder_that_it_shares(tmp_path: Path):
+    (tmp_path / ".config" / "GIMP" / "3.0").mkdir(parents=True)
+    (tmp_path / ".var" / "app" / "org.gimp.GIMP").mkdir(parents=True)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    env = {"PATH": str(programs)}
+    assert [each.kind for each in find_profiles(env, tmp_path, "linux")] == ["flatpak"]
+    (programs / "gimp-3.0").touch(0o755)
+    assert [each.kind for each in find_profiles(env, tmp_path, "linux")] == ["native"]

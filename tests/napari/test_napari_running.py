@@ -2,6 +2,7 @@
 
 import threading
 
+import numpy as np
 import pytest
 from napari._qt.widgets.qt_progress_bar import QtLabeledProgressBar
 from napari.layers import Image
@@ -9,7 +10,8 @@ from napari.qt.threading import GeneratorWorker
 from napari.utils.progress import progress
 from qtpy.QtCore import QThreadPool, QTimer
 
-from dsr_core import engine
+from dsr_core import DsrError, engine
+from dsr_napari.frames import Frames
 from tests.napari.scans import make_scan
 
 
@@ -160,3 +162,42 @@ def test_closing_while_it_runs_leaves_nothing(open_dock, big, slow, told, qtbot,
     assert not progress._all_instances
     if close == "dock":
         assert dock.names == ["scan"]
+
+
+def test_rolled_axes_are_refused_with_a_sentence():
+    layer = Image(np.zeros((64, 80, 5), np.uint8), name="stack", rgb=False)
+    assert Frames(layer, (0, 0, 0), every=False, displayed=(1, 2)).frame_shape == (80, 5)
+    with pytest.raises(DsrError, match=r"axes rolled; put its axis -1 first \(numpy.moveaxis\(data, -1, 0\)"):
+        Frames(layer, (0, 0, 0), every=False, displayed=(0, 1))
+
+
+def test_a_picture_that_was_changed_in_place_is_looked_at_again(open_dock, network):
+    picture = make_scan(96, 112)
+    layer = Image(picture, name="scan", rgb=picture.ndim == 3)
+    dock = open_dock(layer)
+    dock.click("find")
+    ran = network.batches
+    dock.click("remove")
+    assert network.batches == ran  # what was found is good still
+    picture[...] = 255 - picture if picture.dtype == np.uint8 else picture.max() - picture
+    dock.click("remove")
+    assert network.batches == 2 * ran
+
+
+def test_floats_of_another_white_are_restored_in_their_own_numbers(open_dock):
+    picture = make_scan(96, 112, channels=1)
+    samples = picture.astype(np.float32) / np.float32(np.iinfo(picture.dtype).max) * 255
+    dock = open_dock(Image(samples, name="scan", rgb=False, contrast_limits=(0, 255)))
+    dock.click("remove")
+    assert dock.fields["status"].value.split()[0] != "0"
+    restored = dock.viewer.layers["scan restored"].data
+    outside = dock.viewer.layers["defects of scan"].data == 0
+    assert np.array_equal(restored[outside], samples[outside])
+    assert restored[~outside].max() > 2
+
+
+def test_contrast_limits_say_what_white_is():
+    dark = np.full((8, 8), 900, np.uint16)
+    for limits, white in (((0, 4095), 4095), ((0, 65535), 65535), ((0, 900), 1023)):
+        layer = Image(dark, contrast_limits=limits)
+        assert Frames(layer, (0, 0), every=False).coding(dark)[0].white == white

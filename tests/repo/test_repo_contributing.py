@@ -15,12 +15,14 @@ FIELD, HEED = re.findall(r"^```python\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOT
 
 FRONT_ENDS = """
 import json
-from dsr_core.cli import _parser
+from collections import defaultdict
+from dsr_core.arguments import make_parser
 from dsr_core.options import described
 from dsr_gimp.installer import plugin_files
 from dsr_napari.rows import _option_row
 
-assert _parser().parse_args(["restore", "x", "--min-contrast", "0.5"]).min_contrast == 0.5
+parser = make_parser(defaultdict(lambda: print))
+assert parser.parse_args(["restore", "x", "--min-contrast", "0.5"]).min_contrast == 0.5
 row = _option_row(described()[-1])
 assert (row.label, row["min_contrast"].min, row["min_contrast"].max) == ("min contrast row", 0, 1)
 assert row.tooltip == "Leave defects alone that hardly differ from their repair."

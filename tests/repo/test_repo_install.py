@@ -56,11 +56,12 @@ def test_the_base_install_restores_without_torch(wheel, tmp_path):
     run(python, "-m", "pip", "install", "-q", wheel, cwd=tmp_path)
     model = write_toy_model(tmp_path / "toy.onnx")
     pixels = dusty()
-    write_picture(tmp_path / "scan.tif", pixels, Picture(pixels, "tiff", {}, {}, (1.0, 1.0), {}))
+    write_picture(tmp_path / "scan.tif", pixels, Picture(pixels, "tiff"))
     script = """
 import sys
 import dsr_core
-assert not {"onnxruntime", "cv2", "pyvips"} & set(sys.modules), "importing dsr_core must stay light"
+heavy = {"onnxruntime", "cv2", "tifffile", "imagecodecs"}
+assert not heavy & set(sys.modules), "importing dsr_core must stay light"
 import importlib.util
 for absent in ("torch", "onnx", "napari", "training", "tests"):
     assert importlib.util.find_spec(absent) is None, absent

@@ -6,12 +6,12 @@ import json
 import cv2
 import numpy as np
 import pytest
-from dusty import SPECKS, dusty
 
 from dsr_core.errors import DsrError
 from dsr_core.models import find_model
 from dsr_core.nn.checkpoint import save_checkpoint
 from dsr_core.nn.unet import UNet, UNetConfig
+from tests.dusty import SPECKS, dusty
 from training import real
 from training.evaluate import BASELINES, Loaded, Outcome
 from training.real_data import Scan, load_pairs, load_scans, pair_figures, scan_figures

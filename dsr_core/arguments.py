@@ -1,0 +1,105 @@
+"""The words that the command line understands."""
+
+import argparse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dsr_core.options import PROVIDERS, described
+
+FORMATS = {"tif": "tiff", "png": "png", "jpg": "jpeg", "webp": "webp"}
+"""What --format takes -> format."""
+
+_MOST_MEGAPIXELS = 1000
+
+
+def make_parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argparse.ArgumentParser:
+    """Return the parser for these commands; the first line of a function's documentation is its help."""
+    parser = argparse.ArgumentParser(
+        prog="dsr-core", description="Remove dust, hairs and scratches from scanned film."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    restore = commands.add_parser("restore", help="write restored images", description=run["restore"].__doc__)
+    restore.add_argument(
+        "inputs",
+        nargs="+",
+        type=Path,
+        metavar="INPUT",
+        help="TIFF, PNG, JPEG, WebP, PNM, BMP or JPEG 2000; - is standard input",
+    )
+    target = restore.add_mutually_exclusive_group()
+    target.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        help="where one result goes (INPUT.restored.* beside it); - is standard output",
+    )
+    target.add_argument("--output-dir", type=Path, help="folder for the results; made if it does not exist")
+    restore.add_argument("--mask", type=Path, metavar="FILE", help="write what was repaired: 255, else 0")
+    restore.add_argument("--overlay", type=Path, metavar="FILE", help="write a picture of the defects in red")
+    restore.add_argument("--format", choices=FORMATS, help="what to write; default: what the input is")
+    restore.add_argument("--keep-date", action="store_true", help="give results the date of their inputs")
+    restore.set_defaults(command=run["restore"])
+
+    detect = commands.add_parser("detect", help="write only the mask", description=run["detect"].__doc__)
+    detect.add_argument("input", type=Path, metavar="INPUT")
+    detect.add_argument("-o", "--output", type=Path, required=True, metavar="MASK")
+    detect.set_defaults(command=run["detect"], format=None, keep_date=False, output_dir=None)
+
+    for command in (restore, detect):
+        _add_options(command)
+        _add_reading(command)
+        command.add_argument("--model", default="3", metavar="1|2|3|PATH", help="default: %(default)s")
+        command.add_argument(
+            "--quality",
+            choices=("best", "fast"),
+            default="best",
+            help="fast: 8 bits, for CPUs; default: best",
+        )
+        command.add_argument("--provider", choices=PROVIDERS, default="auto", help="default: %(default)s")
+        command.add_argument("--overwrite", action="store_true", help="replace files that exist")
+        command.add_argument("--json", action="store_true", help="one line of JSON for each file")
+
+    models = commands.add_parser("models", help="list the models", description=run["models"].__doc__)
+    models.set_defaults(command=run["models"])
+    doctor = commands.add_parser("doctor", help="check the installation", description=run["doctor"].__doc__)
+    doctor.set_defaults(command=run["doctor"])
+    export = commands.add_parser(
+        "export-onnx", help="turn a checkpoint into a model", description=run["export-onnx"].__doc__
+    )
+    export.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    export.add_argument("output", type=Path, metavar="OUTPUT")
+    export.set_defaults(command=run["export-onnx"])
+    return parser
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    for option in described():
+        limits: dict[str, Any] = {"type": type(option.default), "metavar": option.unit.upper() or "NUMBER"}
+        if option.choices:
+            limits = {"choices": tuple(option.choices)}
+        parser.add_argument(
+            f"--{option.name.replace('_', '-')}",
+            default=option.default,
+            help=f"{option.help}; default: %(default)s",
+            **limits,
+        )
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--linear",
+        action=argparse.BooleanOptionalAction,
+        help="samples are linear light, or are not; default: what the file says",
+    )
+    add("--white", type=float, metavar="VALUE", help="the number that means white; default: by the samples")
+    add("--picture-only", action="store_true", help="leave out layers and further pictures of a file")
+    add(
+        "--most-megapixels",
+        type=float,
+        default=_MOST_MEGAPIXELS,
+        metavar="MP",
+        help="refuse larger pictures; default: %(default)s",
+    )
