@@ -4,7 +4,8 @@ import contextlib
 import ctypes
 import io
 import sys
-from functools import cache, lru_cache
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,9 @@ class Engine:
 
     Raises
     ------
-    DsrError
+    OutOfMemoryError
+        The provider has no memory for the model.
+    ProviderError
         onnxruntime refuses the model on this provider.
     """
 
@@ -108,17 +111,13 @@ class Engine:
         for name, side in zip(("height", "width"), size, strict=True):
             options.add_free_dimension_override_by_name(name, side)
         wanted: list[Any] = [("CUDAExecutionProvider", _CUDA_OPTIONS)] if provider == "cuda" else []
-        try:
+        with _understood(f"{model.path} cannot be run on {provider}"):
             self._session = ort.InferenceSession(
                 str(model.path), options, providers=[*wanted, "CPUExecutionProvider"]
             )
-        except runtime_errors() as error:
-            raise ProviderError(
-                f"{model.path} cannot be run on {provider} ({error}); try another provider."
-            ) from error
         if provider == "cuda" and "CUDAExecutionProvider" not in self._session.get_providers():
             raise ProviderError(
-                "onnxruntime refused CUDA for a reason it does not tell; choose the provider cpu."
+                "onnxruntime refused CUDA for a reason it does not tell; the provider cpu may do."
             )
 
     def __call__(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -128,21 +127,45 @@ class Engine:
         ------
         OutOfMemoryError
             The provider has not enough memory for a batch of this size.
-        DsrError
+        ProviderError
             Anything else that onnxruntime complains about.
         """
-        try:
+        with _understood(f"Model {self.model.name} failed on {self.provider}"):
             repaired, damage = self._session.run(["repaired", "damage"], {"image": batch})
-        except MemoryError as error:
-            raise OutOfMemoryError from error
-        except runtime_errors() as error:
-            if any(word in str(error).lower() for word in _MEMORY_WORDS):
-                raise OutOfMemoryError from error
-            raise ProviderError(f"Model {self.model.name} failed on {self.provider} ({error}).") from error
         return repaired, damage
 
 
-@lru_cache(maxsize=1)
+@contextlib.contextmanager
+def _understood(what: str) -> Iterator[None]:
+    """Tell a lack of memory from onnxruntime's other complaints, which get a sentence."""
+    try:
+        yield
+    except MemoryError as error:
+        raise OutOfMemoryError from error
+    except runtime_errors() as error:
+        if any(word in str(error).lower() for word in _MEMORY_WORDS):
+            raise OutOfMemoryError from error
+        raise ProviderError(f"{what} ({error}); another provider may.") from error
+
+
+_Key = tuple[ModelInfo, str, tuple[int, int]]
+_kept: dict[_Key, Engine] = {}
+
+
 def load_engine(model: ModelInfo, provider: str, size: tuple[int, int]) -> Engine:
-    """Return the engine for a model, a provider and a size; the last is kept, because loading takes time."""
-    return Engine(model, provider, size)
+    """Return the engine for a model, a provider and a size.
+
+    The last one is kept, because loading takes time. It is let go before another is made: the memory may hold
+    one, but not both.
+    """
+    key = (model, provider, size)
+    found = _kept.get(key)
+    if found is None:
+        forget_engine()
+        found = _kept[key] = Engine(*key)
+    return found
+
+
+def forget_engine() -> None:
+    """Let go of the engine that is kept."""
+    _kept.clear()

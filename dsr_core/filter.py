@@ -94,7 +94,7 @@ def predict(
     ran, notes = yield from sweep(info, provider, samples.shape[:2], read, write, linear=linear)
     holes = probability >= _FOUND
     add_grain(repaired, samples, holes, holes, linear=linear)
-    return Prediction(image, repaired, probability, info, ran, notes, linear, stored, coding)
+    return Prediction(image, repaired, probability, info, ran, notes, linear, provider, stored, coding)
 
 
 def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress, None, Prediction]:
@@ -145,7 +145,7 @@ def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress,
 
     ran, notes = yield from sweep(
         prediction.model,
-        prediction.provider,
+        prediction.wanted if prediction.provider != "cpu" else "cpu",
         marked.shape,
         read,
         write,

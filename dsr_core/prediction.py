@@ -45,6 +45,8 @@ class Prediction:
         Sentences for the user, such as why CUDA did not run.
     linear
         Whether the samples are linear light.
+    wanted
+        Where it was to run: ``"auto"``, ``"cuda"`` or ``"cpu"``.
     stored, coding
         The input, and what its numbers stand for, where those are not the usual.
     """
@@ -56,6 +58,7 @@ class Prediction:
     provider: str
     notes: tuple[str, ...] = ()
     linear: bool = False
+    wanted: str = "auto"
     stored: Image | None = None
     coding: Coding | None = None
 

@@ -96,12 +96,10 @@ def sweep(
         tiles = [tile for tile in grid if wanted(tile)]
         yield Progress(0, len(tiles), note)
         try:
-            network = engine.load_engine(model, load.provider, grid.tile_shape)
-            yield from _run_tiles(network, load, grid, tiles, read, write, linear)
-        except engine.OutOfMemoryError as error:
+            yield from _run_tiles(model, load, grid, tiles, read, write, linear)
+        except (engine.OutOfMemoryError, MemoryError) as error:
             easier = load.eased(model.margin)
             if easier is None and load.provider != "cpu" and provider == "auto":
-                engine.load_engine.cache_clear()
                 easier = LOADS["cpu"]
             if easier is None:
                 raise DsrError(
@@ -112,7 +110,6 @@ def sweep(
         except engine.ProviderError as error:
             if provider != "auto" or load.provider == "cpu":
                 raise
-            engine.load_engine.cache_clear()
             note, load = f"{error} Going on with the CPU.", LOADS["cpu"]
             notes = (*notes, note)
         else:
@@ -120,7 +117,7 @@ def sweep(
 
 
 def _run_tiles(
-    network: engine.Engine,
+    model: ModelInfo,
     load: Load,
     grid: Grid,
     tiles: list[Tile],
@@ -128,6 +125,7 @@ def _run_tiles(
     write: Write,
     linear: bool,
 ) -> Generator[Progress, None, None]:
+    network = engine.load_engine(model, load.provider, grid.tile_shape)
     # The last batch is run at full size like the others: a new shape would cost CUDA more than empty tiles
     # do.
     batch = np.zeros((min(load.batch, max(1, len(tiles))), 3, *grid.tile_shape), np.float32)

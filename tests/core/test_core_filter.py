@@ -1,6 +1,9 @@
 import tracemalloc
+import weakref
+from types import SimpleNamespace
 
 import numpy as np
+import onnxruntime
 import pytest
 from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 
@@ -14,6 +17,7 @@ from tests.toy_model import write_toy_model
 
 # One tile or many: the toy's 9x9 mean lies within its margin, so that only the order of sums differs.
 TOLERANCE = 2e-6
+REAL_ENGINE = engine.Engine
 
 
 def predicted(image, model, **more):
@@ -180,7 +184,7 @@ def limited(monkeypatch):
                 self.provider = provider
                 self._session = Greedy(self._session, {"cuda": cuda, "cpu": cpu}[provider], error)
 
-        engine.load_engine.cache_clear()
+        engine.forget_engine()
         monkeypatch.setattr(engine, "Engine", Limited)
         monkeypatch.setattr(engine, "cuda_fault", lambda: "")
         monkeypatch.setattr(sweep, "SMALLEST_TILE", 32)
@@ -188,7 +192,7 @@ def limited(monkeypatch):
         monkeypatch.setitem(sweep.LOADS, "cpu", sweep.Load("cpu", 1, 64))
 
     yield limit
-    engine.load_engine.cache_clear()
+    engine.forget_engine()
 
 
 def test_out_of_memory_goes_to_smaller_batches_then_tiles_then_the_cpu(toy_model, limited):
@@ -212,6 +216,87 @@ def test_who_asked_for_cuda_gets_an_error_instead_of_the_cpu(toy_model, limited)
     limited(cuda=100, cpu=64 * 64, error=MemoryError())
     with pytest.raises(DsrError, match="Not even 1 tile of 32 pixels at a time on CUDA"):
         dsr_core.restore(dusty(), model=toy_model, provider="cuda")
+
+
+def marked():
+    """Return a mask of a place where the network finds nothing."""
+    mask = np.zeros(dusty().shape[:2], bool)
+    mask[30:34, 50:56] = True
+    return mask
+
+
+def test_fill_goes_down_the_same_ladder(toy_model, limited):
+    expected = dsr_core.run(dsr_core.fill(predicted(dusty(), toy_model), marked()))
+    limited(cuda=4 * 64 * 64, cpu=64 * 64, error=MemoryError())
+    prediction = dsr_core.run(dsr_core.predict(dusty(), model=toy_model))
+    assert (prediction.provider, prediction.notes) == ("cuda", ())
+    limited(cuda=100, cpu=64 * 64, error=MemoryError())  # another program has taken the card's memory since
+    filled = dsr_core.run(dsr_core.fill(prediction, marked()))
+    assert [note.split("going on with ")[1] for note in filled.notes] == [
+        "2 tiles of 64 pixels at a time on CUDA",
+        "1 tile of 64 pixels at a time on CUDA",
+        "1 tile of 32 pixels at a time on CUDA",
+        "1 tile of 64 pixels at a time on the CPU",
+    ]
+    assert filled.provider == "cpu"
+    assert np.array_equal(filled.repaired, expected.repaired)
+    again = dsr_core.run(dsr_core.fill(filled, marked()))
+    assert again.notes == filled.notes  # the card is not tried another time
+
+
+def test_fill_stays_where_it_was_asked_to_run(toy_model, limited):
+    limited(cuda=4 * 64 * 64, cpu=64 * 64, error=MemoryError())
+    prediction = dsr_core.run(dsr_core.predict(dusty(), model=toy_model, provider="cuda"))
+    limited(cuda=100, cpu=64 * 64, error=MemoryError())
+    with pytest.raises(DsrError, match="Not even 1 tile of 32 pixels at a time on CUDA"):
+        dsr_core.run(dsr_core.fill(prediction, marked()))
+
+
+def test_no_two_engines_are_held_at_once(toy_model, limited, monkeypatch):
+    limited(cuda=100, cpu=64 * 64, error=MemoryError)  # an instance would keep the frames that it passed
+    alive = weakref.WeakSet()
+    make = engine.Engine
+
+    def made(*key):
+        assert not alive
+        alive.add(new := make(*key))
+        return new
+
+    monkeypatch.setattr(engine, "Engine", made)
+    assert dsr_core.restore(dusty(), model=toy_model).provider == "cpu"
+
+
+def test_a_model_that_does_not_fit_goes_to_the_cpu(toy_model, limited, monkeypatch):
+    limited(cuda=0, cpu=64 * 64, error=MemoryError())
+    real = onnxruntime.InferenceSession
+
+    def session(path, options=None, providers=()):
+        if "CUDA" in str(providers):
+            raise RuntimeException("CUDA failure 2: out of memory")
+        return real(path, options, providers=providers)
+
+    monkeypatch.setattr(engine, "Engine", REAL_ENGINE)
+    monkeypatch.setattr(engine.ort, "InferenceSession", session)
+    result = dsr_core.restore(dusty(), model=toy_model)
+    assert result.provider == "cpu"
+    assert result.notes[-1].endswith("going on with 1 tile of 64 pixels at a time on the CPU")
+
+
+def test_a_lack_of_memory_for_the_samples_counts_too(toy_model, monkeypatch):
+    expected = restored(dusty(), toy_model)
+    monkeypatch.setattr(sweep, "SMALLEST_TILE", 32)
+    monkeypatch.setitem(sweep.LOADS, "cpu", sweep.Load("cpu", 1, 64))
+    real = sweep.pixels.to_network
+
+    def limited_to(samples, planes, **kind):
+        if samples.shape[0] > 32:
+            raise MemoryError
+        real(samples, planes, **kind)
+
+    monkeypatch.setattr(sweep, "pixels", SimpleNamespace(to_network=limited_to))
+    result = restored(dusty(), toy_model)
+    assert np.array_equal(result.image, expected.image)
+    assert len(result.notes) == 1
 
 
 def test_onnxruntimes_own_word_for_it_is_understood(toy_model, limited):

@@ -41,9 +41,9 @@ def old_card(monkeypatch):
 
     monkeypatch.setattr(engine, "cuda_fault", lambda: "")
     monkeypatch.setattr(engine.ort, "InferenceSession", session)
-    engine.load_engine.cache_clear()
+    engine.forget_engine()
     yield
-    engine.load_engine.cache_clear()
+    engine.forget_engine()
 
 
 def test_auto_goes_on_without_a_card_that_cannot_run_the_model(old_card, toy_model):
