@@ -48,7 +48,7 @@ def write_all(writers: dict[Path, Callable[[Path], None]], *, overwrite: bool) -
             except OSError as error:
                 raise _unwritable(path, error) from error
         check_free(list(writers), overwrite=overwrite)
-        _rename({path: (staged[path], real[path]) for path in writers})
+        _rename({path: (staged[path], real[path]) for path in writers}, overwrite=overwrite)
     finally:
         for temporary in staged.values():
             temporary.unlink(missing_ok=True)
@@ -61,7 +61,7 @@ def check_free(targets: list[Path], *, overwrite: bool) -> None:
             if path.is_dir():
                 raise DsrError(f"{path} is a folder; give the name of a file, or use --output-dir.")
             if path.exists() and not overwrite:
-                raise DsrError(f"{path} exists already; choose another name or use --overwrite.")
+                raise _taken(path)
             if path.exists() and not path.stat().st_mode & 0o222:
                 raise DsrError(f"{path} is protected against writing; choose another name or unprotect it.")
         except OSError as error:
@@ -81,6 +81,10 @@ def _resolved(path: Path) -> Path:
         raise DsrError(f"{path} is a link that leads nowhere; choose another name.") from error
 
 
+def _taken(path: Path) -> DsrError:
+    return DsrError(f"{path} exists already; choose another name or use --overwrite.")
+
+
 def _unwritable(path: Path, error: OSError) -> DsrError:
     reason = error.strerror or error
     return DsrError(f"{path} cannot be written ({reason}); check its folder and the space on the disk.")
@@ -94,16 +98,17 @@ def _settle(temporary: Path, target: Path) -> None:
         shutil.copymode(target, temporary)
 
 
-def _rename(files: dict[Path, tuple[Path, Path]]) -> None:
+def _rename(files: dict[Path, tuple[Path, Path]], *, overwrite: bool) -> None:
     """Put each temporary file in its target's place; if one fails, put the old ones back."""
     old = {path: _temporary(target, "old") for path, (_, target) in files.items() if target.exists()}
     done: list[Path] = []
+    place = Path.replace if overwrite else _place
     try:
         if len(files) > 1:
             for path, backup in old.items():
                 _keep(files[path][1], backup)
         for path, (temporary, target) in files.items():
-            temporary.replace(target)
+            place(temporary, target)
             done.append(path)
     except OSError as error:
         failed = next(path for path in files if path not in done)
@@ -111,10 +116,22 @@ def _rename(files: dict[Path, tuple[Path, Path]]) -> None:
         if stuck:
             new = ", ".join(map(str, stuck))
             raise DsrError(f"{failed} cannot be written ({error}), but {new} is new.") from error
+        if isinstance(error, FileExistsError):
+            raise _taken(failed) from error
         raise _unwritable(failed, error) from error
     finally:
         for backup in old.values():
             backup.unlink(missing_ok=True)
+
+
+def _place(temporary: Path, target: Path) -> None:
+    """Give a file its name, but not that of a file which another process has made meanwhile."""
+    try:
+        target.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError:  # the disk knows no second names
+        temporary.replace(target)
 
 
 def _keep(target: Path, backup: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from dsr_core.atomic import check_free, write_all
@@ -86,12 +87,23 @@ class Job:
         DsrError
             The file cannot be read, restored or written; then nothing was written.
         """
+        try:
+            return self._done(on_progress)
+        except MemoryError as error:
+            raise self._too_large() from error
+        except cv2.error as error:
+            if error.code != cv2.Error.StsNoMem:
+                raise
+            raise self._too_large() from error
+
+    def _done(self, on_progress: Callable[[Progress], None]) -> dict[str, Any]:
         if STREAM in (self.mask, self.overlay):
             raise DsrError("Only a restored picture goes to standard output; give the others a name.")
         named = (self.output, self.mask, self.overlay)
         targets = [path for path in named if path is not None and path != STREAM]
         self._check_names(targets)
         check_free(targets, overwrite=self.overwrite)
+        before = self._stamp()
         source = sys.stdin.buffer.read() if self.source == STREAM else self.source
         picture = read_picture(source, self.wishes, white=self.white)
         notes = list(picture.notes)
@@ -106,6 +118,8 @@ class Job:
         for note in notes:  # before anything is written
             on_progress(Progress(0, 0, note))
         result = self._restored(picture, on_progress)
+        if self._stamp() != before:
+            raise DsrError(f"{self.source} has changed meanwhile; restore it again when it is complete.")
         write_all(self._writers(picture, result, form), overwrite=self.overwrite)
         if self.output == STREAM:
             self._to_stdout(picture, result, form)
@@ -145,12 +159,18 @@ class Job:
             linear=picture.linear if self.linear is None else self.linear,
             coding=picture.coding,
         )
+        return run(steps, on_progress)
+
+    def _stamp(self) -> tuple[int, ...]:
+        """Return what tells whether the source is still the file that it was."""
         try:
-            return run(steps, on_progress)
-        except MemoryError as error:
-            raise DsrError(
-                f"{self.source} is too large for this machine's memory; cut it into parts."
-            ) from error
+            stat = self.source.stat()
+        except OSError:  # the stream; or it is missing, which the reader says
+            return ()
+        return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+    def _too_large(self) -> DsrError:
+        return DsrError(f"{self.source} is too large for this machine's memory; cut it into parts.")
 
     def _writers(
         self, picture: Picture, result: Restoration, form: str | None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dsr_core.errors import DsrError
+from dsr_core.onnx_file import has_external_data
 
 NUMBERS = ("1", "2", "3")
 MODEL_NAMES = tuple(f"{number}-fast" for number in NUMBERS) + NUMBERS
@@ -104,11 +105,12 @@ def _read_info(path: Path, _mtime_ns: int, _size: int) -> ModelInfo:
     options.log_severity_level = 4
     try:
         content = path.read_bytes()
+        _refuse_external_data(path, content)
         session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except OSError as error:
         raise DsrError(f"{path} cannot be read ({error.strerror}); check the file's permissions.") from error
     except runtime_errors() as error:
-        raise DsrError(f"{path} is damaged or not an ONNX model; export or download it again.") from error
+        raise _no_model(path) from error
     faults = _face_faults(session)
     metadata = dict(session.get_modelmeta().custom_metadata_map)
     try:
@@ -132,6 +134,22 @@ def _read_info(path: Path, _mtime_ns: int, _size: int) -> ModelInfo:
         metadata=metadata,
         sha256=hashlib.sha256(content).hexdigest(),
     )
+
+
+def _refuse_external_data(path: Path, content: bytes) -> None:
+    """Refuse a model that has onnxruntime read other files: whoever made it says which."""
+    try:
+        outside = has_external_data(content)
+    except ValueError as error:
+        raise _no_model(path) from error
+    if outside:
+        raise DsrError(
+            f"{path} keeps its weights in another file, which is not read; save it with them inside."
+        )
+
+
+def _no_model(path: Path) -> DsrError:
+    return DsrError(f"{path} is damaged or not an ONNX model; export or download it again.")
 
 
 def _face_faults(session: Any) -> list[str]:

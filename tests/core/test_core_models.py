@@ -78,3 +78,53 @@ def test_what_is_no_model_is_refused_in_one_sentence(tmp_path, spoil, words):
     with pytest.raises(DsrError, match=words) as caught:
         find_model(path)
     assert "m.onnx" in str(caught.value)
+
+
+def external(tensor, path):
+    """Move a tensor's data into a file beside the model, or say that they lie in a file elsewhere."""
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value=str(path))
+    tensor.ClearField("raw_data")
+    tensor.ClearField("float_data")
+    return tensor
+
+
+def in_an_initializer(model, path):
+    external(model.graph.initializer[0], path)
+
+
+def in_a_node(model, path):
+    value = onnx.helper.make_tensor("value", onnx.TensorProto.FLOAT, [], [0.0])
+    node = onnx.helper.make_node("Constant", [], ["spare"], value=value)
+    external(node.attribute[0].t, path)
+    model.graph.node.insert(0, node)
+
+
+def in_a_branch(model, path):
+    branch = onnx.helper.make_graph([], "branch", [], [])
+    external(branch.initializer.add(dims=[], data_type=onnx.TensorProto.FLOAT, name="x"), path)
+    model.graph.node.append(onnx.helper.make_node("If", ["image"], ["z"], then_branch=branch))
+
+
+def in_a_sparse_one(model, path):
+    sparse = model.graph.sparse_initializer.add(dims=[1])
+    external(sparse.values, path)
+
+
+@pytest.mark.parametrize("hide", [in_an_initializer, in_a_node, in_a_branch, in_a_sparse_one])
+def test_a_model_that_reads_other_files_is_refused(tmp_path, hide):
+    (tmp_path / "secret").write_bytes(bytes(4))
+    model = onnx.load(write_toy_model(tmp_path / "good.onnx"))
+    hide(model, "secret")
+    (tmp_path / "bad.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(DsrError, match=r"bad\.onnx keeps its weights in another file"):
+        find_model(tmp_path / "bad.onnx")
+
+
+@pytest.mark.parametrize("size", [1, 10, 100, 500])
+def test_a_cut_model_is_damaged(tmp_path, size):
+    content = write_toy_model(tmp_path / "good.onnx").read_bytes()
+    assert len(content) > size
+    (tmp_path / "cut.onnx").write_bytes(content[:size])
+    with pytest.raises(DsrError, match=r"damaged or not an ONNX model|not a model for this filter"):
+        find_model(tmp_path / "cut.onnx")

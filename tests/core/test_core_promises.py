@@ -14,10 +14,11 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 import dsr_core
-from dsr_core import Coding, DsrError, Options
+from dsr_core import Coding, DsrError, Options, sweep
 from dsr_core.coding import plain
 from dsr_core.editor.wire import MAGIC, PlugInError, read_header
 from dsr_core.io import read_picture, write_picture
+from dsr_core.pixels import full_scale
 from dsr_core.tifftags import Tag, from_exif, to_exif, without_thumbnail
 from tests.core.made_files import page, png, tiff
 from tests.dusty import dusty
@@ -73,6 +74,60 @@ def test_a_mask_of_nothing_and_one_of_everything(toy_model, image, everything):
     result = dsr_core.compose(prediction, mask=np.full(image.shape[:2], everything))
     assert result.defects == int(everything)
     assert everything or np.array_equal(result.image, image)
+
+
+def predicted(image, model):
+    """Return the repairs of an image, in steps of eight bits, and the probability of damage."""
+    prediction = dsr_core.run(dsr_core.predict(image, model=model, provider="cpu"))
+    steps = prediction.repaired / full_scale(image.dtype) * 255
+    return steps, prediction.probability.astype(int)
+
+
+SURELY_WITHOUT_GRAIN = 20  # of 255: what is below is not found at any tolerance
+TURNS = {
+    "flip": lambda image: image[::-1],
+    "mirror": lambda image: image[:, ::-1],
+    "quarter": np.rot90,
+    "half": lambda image: np.rot90(image, 2),
+    "three quarters": lambda image: np.rot90(image, 3),
+    "transpose": lambda image: image.swapaxes(0, 1),
+}
+
+
+@CALM
+@given(image=pictures(), turn=st.sampled_from(sorted(TURNS)))
+def test_a_turned_picture_gets_the_turned_repairs(toy_model, image, turn):
+    """Up to one step of eight bits, for sums are made in another order; grain is copied from elsewhere."""
+    turned = TURNS[turn]
+    repairs, probability = map(turned, predicted(image, toy_model))
+    again, once_more = predicted(np.ascontiguousarray(turned(image)), toy_model)
+    assert np.abs(once_more - probability).max() <= 1
+    plain = probability < SURELY_WITHOUT_GRAIN
+    assert np.abs(again - repairs)[plain].max(initial=0) <= 1
+
+
+@CALM
+@given(image=pictures(), tile=st.sampled_from([24, 40, 56]), batch=st.integers(1, 3))
+def test_another_grid_of_tiles_gives_the_same(toy_model, monkeypatch, image, tile, batch):
+    """Up to one step of eight bits."""
+    repairs, probability = predicted(image, toy_model)
+    with monkeypatch.context() as patch:
+        patch.setitem(sweep.LOADS, "cpu", sweep.Load("cpu", batch, tile))
+        again, once_more = predicted(image, toy_model)
+    assert np.abs(once_more - probability).max() <= 1
+    plain = probability < SURELY_WITHOUT_GRAIN
+    assert np.abs(again - repairs)[plain].max(initial=0) <= 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_second_pass_changes_less_than_the_first(toy_model, seed):
+    rng = np.random.default_rng(seed)
+    image = dusty(channels=3, dtype="float32") + rng.normal(0, 0.005, (80, 96, 3)).astype("float32")
+    first = dsr_core.restore(image, model=toy_model, provider="cpu")
+    second = dsr_core.restore(first.image, model=toy_model, provider="cpu")
+    change = np.abs(first.image - image).sum()
+    assert first.defects == 3
+    assert np.abs(second.image - first.image).sum() < change / 10
 
 
 @CALM

@@ -11,11 +11,12 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
 
-from dsr_core import DsrError, atomic
+from dsr_core import DsrError, atomic, job
 from dsr_core.atomic import write_all
 from dsr_core.cli import main
 from dsr_core.console import Console
@@ -273,3 +274,69 @@ def test_the_report_tells_what_was_assumed(call):
     Path("b.tif").write_bytes(tiff(page(dusty() // 16)))
     _, out, err = call("restore", "b.tif", "--json")
     assert json.loads(out)["notes"] == [err.removeprefix("dsr-core: ").strip()]
+
+
+def test_a_file_that_another_process_made_meanwhile_stays(tmp_path):
+    def write_while_another_does(path):
+        path.write_text("ours")
+        (tmp_path / "two").write_text("theirs")
+
+    writers = {tmp_path / "one": write("ours"), tmp_path / "two": write_while_another_does}
+    with pytest.raises(DsrError, match="two exists already"):
+        write_all(writers, overwrite=False)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"two": "theirs"}
+
+
+def test_a_name_that_is_taken_at_the_last_moment_stays_with_whom_it_has(tmp_path, monkeypatch):
+    monkeypatch.setattr(atomic, "check_free", lambda *_, **__: None)
+    (tmp_path / "two").write_text("theirs")
+    with pytest.raises(DsrError, match="two exists already"):
+        write_all({tmp_path / name: write("ours") for name in ("one", "two")}, overwrite=False)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"two": "theirs"}
+
+
+def test_disks_without_second_names(tmp_path, monkeypatch):
+    def none(*_):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", none)
+    write_all({tmp_path / "one": write("new")}, overwrite=False)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["new"]
+
+
+@pytest.mark.parametrize("change", ["grows", "goes", "is replaced"])
+def test_a_scan_that_changes_meanwhile_is_not_replaced(call, monkeypatch, change):
+    real = job.restore_steps
+
+    def meanwhile(*arguments, **more):
+        if change == "grows":
+            Path("a.tif").write_bytes(SCAN + b"more")
+        elif change == "goes":
+            Path("a.tif").unlink()
+        else:
+            Path("new").write_bytes(SCAN)
+            Path("new").replace("a.tif")
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(job, "restore_steps", meanwhile)
+    code, _, err = call("restore", "a.tif", "-o", "a.tif", "--overwrite")
+    assert (code, err) == (
+        1,
+        "dsr-core: a.tif has changed meanwhile; restore it again when it is complete.\n",
+    )
+    assert change == "goes" or Path("a.tif").read_bytes().startswith(SCAN)
+
+
+class OpenCvLacksMemory(cv2.error):
+    code = cv2.Error.StsNoMem
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OpenCvLacksMemory()])
+@pytest.mark.parametrize("where", ["read_picture", "restore_steps", "write_all"])
+def test_too_little_memory_is_a_sentence_wherever_it_is_noticed(call, monkeypatch, where, error):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(job, where, fail)
+    code, _, err = call("restore", "a.tif")
+    assert (code, err) == (1, "dsr-core: a.tif is too large for this machine's memory; cut it into parts.\n")
