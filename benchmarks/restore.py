@@ -27,9 +27,9 @@ from dsr_core import DsrError
 from dsr_core.engine import cuda_fault
 from dsr_core.models import ModelInfo, find_model
 from dsr_core.nn.unet import UNet, UNetConfig
-from training.compare import cost
 from training.config import load_config
-from training.report import write_page
+from training.measure.compare import cost
+from training.measure.report import write_page
 
 MEGAPIXELS = (1, 3, 6, 12, 24, 50, 100, 200)
 SIXTEEN_BITS = (6, 24, 100)

@@ -23,7 +23,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from dsr_core.errors import DsrError
 from dsr_core.nn.checkpoint import load_checkpoint
 from training.config import Config, load_config
-from training.module import Restorer
+from training.restorer import Restorer
 
 log = logging.getLogger("training.fit")
 

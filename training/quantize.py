@@ -2,7 +2,7 @@
 
 The body's convolutions and residual sums become 8-bit (QDQ; activations uint8; weights per channel, in seven
 bits, since sums of full ones overflow on CPUs without VNNI). The first convolution, the last one and all
-behind it stay float32: what they compute reaches the picture itself. The tiles come from ``training.pairs``,
+behind it stay float32: what they compute reaches the picture itself. The tiles come from ``training.measure.pairs``,
 made of training photographs.
 """
 
@@ -21,7 +21,7 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from dsr_core.atomic import check_free, write_all
 from dsr_core.errors import DsrError
 from dsr_core.models import ModelInfo, find_model
-from training.evaluate import load_pairs
+from training.measure.pairs import load_pairs
 
 
 class Tiles(CalibrationDataReader):
@@ -30,7 +30,7 @@ class Tiles(CalibrationDataReader):
     Parameters
     ----------
     folder
-        What ``training.pairs`` wrote.
+        What ``training.measure.pairs`` wrote.
     multiple_of
         The images are cropped to multiples of this.
     """
@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m training.quantize", description="Quantise a model.")
     parser.add_argument("model", help="1, 2, 3 or the path of an ONNX file")
-    parser.add_argument("--tiles", type=Path, required=True, help="folder that training.pairs wrote")
+    parser.add_argument("--tiles", type=Path, required=True, help="folder that training.measure.pairs wrote")
     parser.add_argument("--output", type=Path, required=True, help="the new .onnx file")
     parser.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
     args = parser.parse_args(argv)

@@ -5,7 +5,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from training.damage import VISIBLE, Triplet
-from training.metrics import average_precision
+from training.measure.metrics import average_precision
 
 
 def measure(residual: Tensor, logit: Tensor, truth: Triplet) -> dict[str, float]:

@@ -4,10 +4,10 @@ import pickle
 
 import pytest
 import torch
-from small_model import INFO
 
 from dsr_core.errors import DsrError
 from dsr_core.nn.checkpoint import FORMAT, load_checkpoint, save_checkpoint
+from tests.nn.small_model import INFO
 
 
 def test_round_trip_keeps_config_weights_and_info(model, tmp_path):

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_model import SMALL
 from torch.utils.flop_counter import FlopCounterMode
 
 from dsr_core.errors import DsrError
 from dsr_core.nn.resnet import WIDTHS, ResNet34Encoder
 from dsr_core.nn.unet import NormedConv, UNet, UNetConfig, Upsample, fold_norms, local_contrast, push_pull
+from tests.nn.small_model import SMALL
 
 RESNET = UNetConfig(encoder="resnet34", widths=WIDTHS, encoder_blocks=(), decoder_blocks=(0, 0, 0, 0))
 

@@ -10,9 +10,10 @@ from skimage import data
 from dsr_core.errors import DsrError
 from dsr_core.nn.checkpoint import save_checkpoint
 from dsr_core.nn.unet import UNet, UNetConfig
-from training import compare, evaluate, pairs
-from training.evaluate import BASELINES, load_pairs, worst_median_best
-from training.pairs import GROUPS, SCALES, make_pairs
+from training.measure import compare, evaluate, pairs
+from training.measure.evaluate import worst_median_best
+from training.measure.methods import BASELINES
+from training.measure.pairs import GROUPS, SCALES, load_pairs, make_pairs
 
 SIZE = 96
 

@@ -19,11 +19,12 @@ from dsr_core.nn.checkpoint import load_checkpoint
 from dsr_core.nn.resnet import WIDTHS
 from dsr_core.nn.unet import UNet, UNetConfig
 from dsr_core.nn.vgg import VGGFeatures
-from training import damage, details, module, plates
 from training import fit as trainer
+from training import restorer
 from training.config import Config, Stage, load_config
-from training.damage import FilmDamage, Triplet
-from training.module import Restorer, degrade, repair_terms
+from training.damage import FilmDamage, Triplet, details, drawing, plates
+from training.losses import repair_terms
+from training.restorer import Restorer, degrade
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*LeafSpec.*"),
@@ -51,13 +52,13 @@ def features():
 def _small(monkeypatch):
     """Draw few and small plates and validate on little: the trainer is on trial, not the plates."""
 
-    def two_plates(_folder, rng, *, frames):  # noqa: ARG001
+    def two_plates(_folder, rng, *, frames, count):  # noqa: ARG001
         return [plates.procedural_plate(400, density, rng) for density in (1, 4)]
 
-    monkeypatch.setattr(damage, "damage_plates", two_plates)
-    monkeypatch.setattr(damage, "detail_plates", partial(details.detail_plates, size=256))
-    monkeypatch.setattr(module, "VALIDATION_CROPS", 4)
-    monkeypatch.setattr(module, "VALIDATION_SIZE", 64)
+    monkeypatch.setattr(drawing, "damage_plates", two_plates)
+    monkeypatch.setattr(drawing, "detail_plates", partial(details.detail_plates, size=256))
+    monkeypatch.setattr(restorer, "VALIDATION_CROPS", 4)
+    monkeypatch.setattr(restorer, "VALIDATION_SIZE", 64)
 
 
 def small_config(photos, loss=1):
@@ -97,7 +98,9 @@ class Killed(BaseException):
 @pytest.mark.parametrize("loss", [1, 2, 3])
 def test_a_killed_run_resumes_without_loss_and_ends_in_a_model(photos, features, tmp_path, monkeypatch, loss):
     config = small_config(photos, loss)
-    monkeypatch.setattr(module, "VGGFeatures", {config.vgg: features}.__getitem__)  # built once for all runs
+    monkeypatch.setattr(
+        restorer, "VGGFeatures", {config.vgg: features}.__getitem__
+    )  # built once for all runs
     straight = quiet_fit(config, tmp_path / "straight")
 
     def killed(self, outputs, batch, *rest):

@@ -15,7 +15,7 @@ from dsr_core.nn import export
 from dsr_core.nn.checkpoint import save_checkpoint
 from dsr_core.nn.probe import damaged_images
 from dsr_core.nn.unet import UNet, UNetConfig
-from training.pairs import make_pairs
+from training.measure.pairs import make_pairs
 from training.quantize import main
 
 INFO = {"name": "small", "version": "1", "loss": "3", "training_data": "none", "steps": "7", "licence": "MIT"}
@@ -74,6 +74,6 @@ def test_sums_cannot_overflow_on_any_processor(model, tiles, tmp_path):
 
 def test_without_tiles_it_says_so(model, tmp_path, capsys):
     assert main([str(model), "--tiles", str(tmp_path), "--output", str(tmp_path / "q.onnx")]) == 1
-    assert "training.pairs" in capsys.readouterr().err
+    assert "training.measure.pairs" in capsys.readouterr().err
     with pytest.raises(DsrError):
         find_model(tmp_path / "q.onnx")

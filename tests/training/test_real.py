@@ -6,17 +6,18 @@ import json
 import cv2
 import numpy as np
 import pytest
-from dusty import SPECKS, dusty
 
 from dsr_core.errors import DsrError
 from dsr_core.models import find_model
 from dsr_core.nn.checkpoint import save_checkpoint
 from dsr_core.nn.unet import UNet, UNetConfig
-from training import real
-from training.evaluate import BASELINES, Loaded, Outcome
-from training.real_data import Scan, load_pairs, load_scans, pair_figures, scan_figures
-from training.real_pictures import SHEETS, overlay, unjudged
-from training.real_report import KEPT
+from tests.dusty import SPECKS, dusty
+from training.measure import real
+from training.measure.methods import BASELINES, Outcome
+from training.measure.pairs import Loaded
+from training.measure.scans import Scan, load_pairs, load_scans, pair_figures, scan_figures
+from training.measure.scans_report import KEPT
+from training.measure.sheets import SHEETS, overlay, unjudged
 
 
 def square(top, left, side=3, size=40):

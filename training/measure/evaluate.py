@@ -1,4 +1,4 @@
-"""Measure models on validation pairs: ``python -m training.evaluate --models 1 2 3 --pairs DIR``.
+"""Measure models on validation pairs: ``python -m training.measure.evaluate --models 1 2 3 --pairs DIR``.
 
 Models run through ``dsr_core.predict`` and ``compose`` with the options a user starts with. Beside them
 stand the damaged input and what people use without a network.
@@ -8,98 +8,19 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
-import numpy as np
 from tqdm import tqdm
 
-from dsr_core import DsrError, Options, compose, predict, run
+from dsr_core import DsrError
 from dsr_core.atomic import write_all
 from dsr_core.models import ModelInfo, find_model
-from training.baselines import dust_and_scratches, telea_true_mask, top_hat_telea
-from training.metrics import Image, Mask, Measures, measure, summarise
-from training.pairs import Pair
-from training.photos import read_photo
-from training.report import contact_sheet, markdown
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A validation pair in memory: where it comes from, its images ``(H, W, 3)`` uint8 and the true mask."""
-
-    name: str
-    group: str
-    scale: float
-    damaged: Image
-    clean: Image
-    true: Mask
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a method made of a pair, and what it took for damage, before any widening for the repair.
-
-    ``probability`` is ``(H, W)`` uint8 where the method has one.
-    """
-
-    restored: Image
-    found: Mask
-    probability: Image | None = None
-
-
-Method = Callable[[Loaded], Outcome]
-
-BASELINES: dict[str, Method] = {
-    "damaged input": lambda pair: Outcome(pair.damaged, np.zeros_like(pair.true)),
-    "median + threshold": lambda pair: Outcome(*dust_and_scratches(pair.damaged)),
-    "top-hat + Telea": lambda pair: Outcome(*top_hat_telea(pair.damaged)),
-    "true mask + Telea": lambda pair: Outcome(*telea_true_mask(pair.damaged, pair.true)),
-}
-
-
-def model_method(model: ModelInfo, provider: str) -> Method:
-    """Return a method that runs a model as a user would."""
-
-    def restore(pair: Loaded) -> Outcome:
-        prediction = run(predict(pair.damaged, model=model.path, provider=provider))
-        restored = np.asarray(compose(prediction, Options()).image, np.uint8)
-        return Outcome(restored, compose(prediction, Options(grow=0)).mask, prediction.probability)
-
-    return restore
-
-
-def list_pairs(folder: Path) -> list[Pair]:
-    """Read the list that ``training.pairs`` wrote.
-
-    Raises
-    ------
-    DsrError
-        There is none.
-    """
-    table = folder / "pairs.json"
-    if not table.is_file():
-        raise DsrError(f"There is no '{table}'; make the pairs with python -m training.pairs.")
-    return [Pair(**entry) for entry in json.loads(table.read_text())]
-
-
-def load_pairs(folder: Path) -> Iterator[Loaded]:
-    """Read the pairs, one after the other.
-
-    Raises
-    ------
-    DsrError
-        There are none, or one is not readable.
-    """
-    for pair in list_pairs(folder):
-        place = folder / pair.name
-        mask = cv2.imread(str(place / "mask.png"), cv2.IMREAD_GRAYSCALE)
-        if mask is None:
-            raise DsrError(f"'{place / 'mask.png'}' is not a readable mask; make the pairs again.")
-        images = (read_photo(place / f"{name}.png") for name in ("damaged", "clean"))
-        yield Loaded(pair.name, pair.group, pair.scale, *images, mask > 0)
+from training.measure.methods import BASELINES, Method, model_method
+from training.measure.metrics import Measures, measure, summarise
+from training.measure.pairs import Loaded, list_pairs, load_pairs
+from training.measure.report import contact_sheet, markdown
 
 
 def evaluate(pairs: Iterable[Loaded], methods: dict[str, Method]) -> dict[str, dict[str, Measures]]:
@@ -188,12 +109,12 @@ def _without_nan(value: object) -> object:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m training.evaluate", description="Measure models on pairs."
+        prog="python -m training.measure.evaluate", description="Measure models on pairs."
     )
     parser.add_argument(
         "--models", nargs="*", default=["1", "2", "3"], help="1, 2, 3 or paths (default: all)"
     )
-    parser.add_argument("--pairs", type=Path, required=True, help="folder that training.pairs wrote")
+    parser.add_argument("--pairs", type=Path, required=True, help="folder that training.measure.pairs wrote")
     parser.add_argument(
         "--json", type=Path, default=Path("runs/evaluation.json"), help="figures go beside it"
     )

@@ -1,4 +1,4 @@
-"""Compare short trainings: ``python -m training.compare RUN... --pairs DIR --markdown docs/networks.md``.
+"""Compare short trainings: ``python -m training.measure.compare RUN... --pairs DIR --markdown docs/networks.md``.
 
 Each RUN is a folder of ``training.fit`` that holds a ``model.pt``. The table sets the quality on the
 validation pairs against the speed on one CPU core; a plot of the two lies beside it.
@@ -24,9 +24,11 @@ from dsr_core.models import find_model
 from dsr_core.nn.checkpoint import load_checkpoint
 from dsr_core.nn.export import Face, export_onnx
 from dsr_core.nn.unet import UNet
-from training.evaluate import evaluate, load_pairs, model_method
-from training.metrics import summarise
-from training.report import write_page
+from training.measure.evaluate import evaluate
+from training.measure.methods import model_method
+from training.measure.metrics import summarise
+from training.measure.pairs import load_pairs
+from training.measure.report import write_page
 
 TILE = 512
 """Side in pixels of what is timed."""
@@ -34,7 +36,7 @@ TILE = 512
 LEGEND = """\
 # Networks compared
 
-Written by `python -m training.compare`; do not edit.
+Written by `python -m training.measure.compare`; do not edit.
 
 Each network saw the same short training (`training/configs`), far too short to ship: only the comparison
 counts. Speed: onnxruntime on one CPU core, the fastest of five tiles of 512 pixels. Quality, on the damaged
@@ -148,10 +150,10 @@ def plot(rows: Sequence[Row], path: Path) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m training.compare", description="Compare short trainings."
+        prog="python -m training.measure.compare", description="Compare short trainings."
     )
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders that training.fit wrote")
-    parser.add_argument("--pairs", type=Path, required=True, help="folder that training.pairs wrote")
+    parser.add_argument("--pairs", type=Path, required=True, help="folder that training.measure.pairs wrote")
     parser.add_argument(
         "--markdown", type=Path, required=True, help="table to write; the plot goes to images/ beside it"
     )

@@ -1,4 +1,4 @@
-"""Measure models on real film: ``python -m training.real 3 runs/new/model.pt --data DIR``.
+"""Measure models on real film: ``python -m training.measure.real 3 runs/new/model.pt --data DIR``.
 
 DIR holds ``real-pairs`` (scans that an expert restored by hand) and ``real-scans`` (scans on which places
 were judged by eye). The filter runs as it ships, once over each picture; every sensitivity is composed from
@@ -23,13 +23,13 @@ from dsr_core.detect import find_defects
 from dsr_core.models import find_model
 from dsr_core.nn.checkpoint import load_checkpoint, save_checkpoint
 from dsr_core.nn.export import REQUIRED, export_onnx
-from training.baselines import telea_true_mask
-from training.evaluate import BASELINES, Loaded, Method, Outcome
-from training.metrics import Mask
+from training.measure.methods import BASELINES, Method, Outcome, telea_true_mask
+from training.measure.metrics import Mask
+from training.measure.pairs import Loaded
+from training.measure.scans import Scan, load_pairs, load_scans, pair_figures, scan_figures
+from training.measure.scans_report import Figures, Measured, page, tables, with_mean, with_sum
+from training.measure.sheets import write_crops, write_sheets
 from training.photos import read_photo
-from training.real_data import Scan, load_pairs, load_scans, pair_figures, scan_figures
-from training.real_pictures import write_crops, write_sheets
-from training.real_report import Figures, Measured, page, tables, with_mean, with_sum
 
 SENSITIVITIES = (0.7, 0.15, 0.05)
 """Measured beside the default one, unless others are asked for."""
@@ -124,7 +124,7 @@ def measure_model(
             image = read_photo(scan.path)
             prediction = run(predict(image, model=model.path, provider=provider))
             for row, options in rows.items():
-                mask = find_defects(image, prediction.repaired, prediction.probability, options)
+                mask = find_defects(prediction, options)
                 on_scans[row][scan.path.stem] = scan_figures(scan, mask)
             if sheets:
                 write_sheets(sheets, prefix, scan, image, _outcome(prediction, Options()))
@@ -185,7 +185,9 @@ def _write(text: str, path: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.real", description="Measure on real film.")
+    parser = argparse.ArgumentParser(
+        prog="python -m training.measure.real", description="Measure on real film."
+    )
     parser.add_argument(
         "models", nargs="+", metavar="MODEL", help="1, 2, 3, an ONNX file or a checkpoint .pt"
     )

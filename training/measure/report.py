@@ -2,17 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from dsr_core.atomic import write_all
 from dsr_core.models import ModelInfo
-from training.metrics import AWAY, MOST_PSNR, NEAR, Image, Mask
-
-if TYPE_CHECKING:
-    from training.evaluate import Loaded, Outcome
+from training.measure.methods import Outcome
+from training.measure.metrics import AWAY, MOST_PSNR, NEAR, Image, Mask
+from training.measure.pairs import Loaded
 
 Summary = dict[str, float]
 
@@ -59,9 +57,9 @@ def markdown(models: Sequence[ModelInfo], groups: dict[str, dict[str, Summary]])
     models
         What was evaluated.
     groups
-        ``{group: {method: summary}}`` as ``training.evaluate.grouped`` returns it.
+        ``{group: {method: summary}}`` as ``training.measure.evaluate.grouped`` returns it.
     """
-    lines = ["# Results", "", "Written by `python -m training.evaluate`; do not edit.", "", LEGEND]
+    lines = ["# Results", "", "Written by `python -m training.measure.evaluate`; do not edit.", "", LEGEND]
     lines += [
         f"- model {model.name}: version {model.version}, loss {model.loss}, "
         f"{model.metadata.get('steps', '?')} steps, sha256 `{model.sha256[:12]}`"
@@ -105,7 +103,7 @@ def write_page(
     )
 
 
-def contact_sheet(rows: Sequence[tuple["Loaded", "Outcome"]], side: int = 256) -> Image:
+def contact_sheet(rows: Sequence[tuple[Loaded, Outcome]], side: int = 256) -> Image:
     """Return a BGR picture, a row for each pair: damaged, restored, clean, and hits, misses, false marks."""
     if not rows:
         return np.zeros((side, side, 3), np.uint8)

@@ -1,4 +1,4 @@
-"""Make validation pairs: ``python -m training.pairs --output DIR --photos FOLDER [--damage-data FOLDER]``.
+"""Make validation pairs: ``python -m training.measure.pairs --output DIR --photos FOLDER [--damage-data FOLDER]``.
 
 They are made once, seeded, from photographs and film frames that no training saw. Every pair is a folder with
 ``damaged.png``, ``clean.png`` and ``mask.png`` (8 bit; 255 where the damage altered the picture), and
@@ -8,7 +8,7 @@ They are made once, seeded, from photographs and film frames that no training sa
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from training.damage import Conditions, FilmDamage
 from training.damage.atlas import Atlas
 from training.damage.details import detail_plates
 from training.damage.plates import mirrored_over, outline_plate, procedural_plate
+from training.measure.metrics import Image, Mask
 from training.photos import list_photos, read_photo
 
 FRAMES = ("08", "10")
@@ -65,6 +66,18 @@ class Pair:
     group: str
     scale: float
     photo: str
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A validation pair in memory: where it comes from, its images ``(H, W, 3)`` uint8 and the true mask."""
+
+    name: str
+    group: str
+    scale: float
+    damaged: Image
+    clean: Image
+    true: Mask
 
 
 def make_pairs(
@@ -162,10 +175,41 @@ def _write(folder: Path, triplet: tuple[torch.Tensor, ...]) -> None:
     cv2.imwrite(str(folder / "mask.png"), mask[0, 0].numpy().astype(np.uint8) * 255)
 
 
+def list_pairs(folder: Path) -> list[Pair]:
+    """Read the list that ``training.measure.pairs`` wrote.
+
+    Raises
+    ------
+    DsrError
+        There is none.
+    """
+    table = folder / "pairs.json"
+    if not table.is_file():
+        raise DsrError(f"There is no '{table}'; make the pairs with python -m training.measure.pairs.")
+    return [Pair(**entry) for entry in json.loads(table.read_text())]
+
+
+def load_pairs(folder: Path) -> Iterator[Loaded]:
+    """Read the pairs, one after the other.
+
+    Raises
+    ------
+    DsrError
+        There are none, or one is not readable.
+    """
+    for pair in list_pairs(folder):
+        place = folder / pair.name
+        mask = cv2.imread(str(place / "mask.png"), cv2.IMREAD_GRAYSCALE)
+        if mask is None:
+            raise DsrError(f"'{place / 'mask.png'}' is not a readable mask; make the pairs again.")
+        images = (read_photo(place / f"{name}.png") for name in ("damaged", "clean"))
+        yield Loaded(pair.name, pair.group, pair.scale, *images, mask > 0)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m training.pairs", description="Make the validation pairs."
+        prog="python -m training.measure.pairs", description="Make the validation pairs."
     )
     parser.add_argument("--output", type=Path, required=True, help="new folder")
     parser.add_argument("--photos", type=Path, required=True, help="folder of clean photographs")
