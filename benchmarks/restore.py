@@ -126,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--config", type=Path, default=Path("training/configs/model-3.yaml"), help="how it was trained"
     )
-    parser.add_argument("--quantised", metavar="PATH", help="what training.quantize made of it")
+    parser.add_argument("--quantised", metavar="PATH", help="what `python -m training quantize` made of it")
     parser.add_argument("--pairs", type=Path, help="validation pairs: what would skipping tiles bring?")
     parser.add_argument("--largest", type=float, default=200, metavar="MP", help="default: %(default)s")
     args = parser.parse_args(argv)

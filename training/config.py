@@ -75,7 +75,8 @@ class Config:
     validation_photos
         Folder of photographs for validation.
     hard_negatives
-        Table of ``training.mine``: places that an earlier model took for damage (see ``Conditions.hard``).
+        Table of ``python -m training mine``: places that an earlier model took for damage (see
+        ``Conditions.hard``).
     conditions
         Changes to ``training.damage.Conditions``.
     seed

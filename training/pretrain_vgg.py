@@ -1,4 +1,4 @@
-"""Train VGG features on photographs: ``python -m training.pretrain_vgg --photos FOLDER --output vgg.pt``.
+"""Train VGG features on photographs: ``python -m training pretrain-vgg --photos FOLDER --output vgg.pt``.
 
 For where ImageNet's weights cannot be had. A ``vgg16_bn`` looks at photographs degraded in several ways at
 once and learns to say how much of each there is. To tell grain from blur from texture it has to learn what
@@ -9,8 +9,6 @@ Unreasonable Effectiveness of Deep Features as a Perceptual Metric*, 2018.)
 
 import argparse
 import logging
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
@@ -19,7 +17,6 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from dsr_core.atomic import check_free, write_all
-from dsr_core.errors import DsrError
 from dsr_core.nn.vgg import RANDOM_SPREAD, normalise, vgg16_bn_features
 from training.damage.film import blur, grain, jpeg, sharpen, smooth_noise
 from training.photos import Photos, list_photos
@@ -165,37 +162,25 @@ def rebalanced(features: nn.Sequential) -> nn.Sequential:
     return features
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.pretrain_vgg", description="Train VGG features."
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
     parser.add_argument("--photos", type=Path, required=True, help="folder of clean photographs")
     parser.add_argument("--output", type=Path, required=True, help="weights file to write (29 MB)")
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--crop", type=int, default=128, help="side of the pictures, a multiple of 16")
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        check_free([args.output], overwrite=False)
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        photos = Photos(list_photos(args.photos), device)
-        features, error = pretrain(
-            photos, steps=args.steps, batch=args.batch, crop=args.crop, device=device, seed=args.seed
-        )
-        state = {
-            key: value.half() for key, value in features.state_dict().items() if value.is_floating_point()
-        }
-        counters = {key: value for key, value in features.state_dict().items() if key not in state}
-        write_all({args.output: lambda path: torch.save(state | counters, path)}, overwrite=False)
-    except DsrError as problem:
-        log.error("%s", problem)  # noqa: TRY400 - a sentence for the user, no traceback
-        return 1
-    log.info("%s (error %.4f)", args.output, error)
-    return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def command(args: argparse.Namespace) -> str:
+    """Do what the command line asks for, and return what to tell."""
+    check_free([args.output], overwrite=False)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    photos = Photos(list_photos(args.photos), device)
+    features, error = pretrain(
+        photos, steps=args.steps, batch=args.batch, crop=args.crop, device=device, seed=args.seed
+    )
+    state = {key: value.half() for key, value in features.state_dict().items() if value.is_floating_point()}
+    counters = {key: value for key, value in features.state_dict().items() if key not in state}
+    write_all({args.output: lambda path: torch.save(state | counters, path)}, overwrite=False)
+    return f"{args.output} (error {error:.4f})"

@@ -1,4 +1,4 @@
-"""Train against the clock: ``python -m training.sprint --plan FILE.yaml --data DATA.tar --output-dir DIR``.
+"""Train against the clock: ``python -m training sprint --plan FILE.yaml --data DATA.tar --output-dir DIR``.
 
 The plan is a list of legs, each a network trained for a number of seconds; its rate is annealed when they
 end. For a GPU at hand for a few minutes, and for CPU cores over long hours. Batches are made beside the
@@ -12,9 +12,8 @@ import copy
 import json
 import logging
 import math
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -241,44 +240,36 @@ def _hardware(device: torch.device) -> str:
     return torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.sprint", description="Train networks for a number of seconds each."
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
     parser.add_argument("--plan", type=Path, required=True, help="such as training/configs/sprint.yaml")
-    parser.add_argument("--data", type=Path, required=True, help="archive of training.pack")
+    parser.add_argument("--data", type=Path, required=True, help="archive that `pack` wrote")
     parser.add_argument("--output-dir", type=Path, required=True, help="where checkpoints and the log go")
     parser.add_argument("--vgg", default="imagenet", help="weights of the perceptual features")
     parser.add_argument("--legs", nargs="+", help="only these legs of the plan")
     parser.add_argument("--seed", type=int, default=0, help="another seed shows other batches")
-    args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+
+
+def command(args: argparse.Namespace) -> str:
+    """Do what the command line asks for, and return what to tell."""
     begun = time.perf_counter()
-    try:
-        legs = [leg for leg in read_plan(args.plan) if not args.legs or leg.name in args.legs]
-        args.output_dir.mkdir(parents=True, exist_ok=True)
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        torch.backends.cudnn.benchmark = True
-        torch.set_float32_matmul_precision("high")
-        data = unpack(args.data, device)
-        with (args.output_dir / "log.jsonl").open("a") as file:
+    legs = read_plan(args.plan)
+    if unknown := set(args.legs or ()) - {leg.name for leg in legs}:
+        raise DsrError(f"{args.plan} has no leg {', '.join(sorted(unknown))}; name some that it has.")
+    legs = [leg for leg in legs if not args.legs or leg.name in args.legs]
+    args.output_dir.mkdir(parents=True, exist_ok=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.backends.cudnn.benchmark = True
+    torch.set_float32_matmul_precision("high")
+    data = unpack(args.data, device)
+    with (args.output_dir / "log.jsonl").open("a") as file:
 
-            def say(**facts: object) -> None:
-                line = json.dumps({"t": round(time.perf_counter() - begun, 1), **facts})
-                log.info("%s", line)
-                file.write(line + "\n")
-                file.flush()
+        def say(**facts: object) -> None:
+            line = json.dumps({"t": round(time.perf_counter() - begun, 1), **facts})
+            log.info("%s", line)
+            file.write(line + "\n")
+            file.flush()
 
-            say(device=_hardware(device), photos=len(data.photos.atlas), legs=[leg.name for leg in legs])
-            for leg in legs:
-                run = LegRun(leg, data, args.output_dir, device, args.vgg, args.seed)
-                log.info("%s", run.train(say))
-    except DsrError as error:
-        log.error("%s", error)  # noqa: TRY400 - a sentence for the user, no traceback
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        say(device=_hardware(device), photos=len(data.photos.atlas), legs=[leg.name for leg in legs])
+        written = [LegRun(leg, data, args.output_dir, device, args.vgg, args.seed).train(say) for leg in legs]
+    return "\n".join(map(str, written))

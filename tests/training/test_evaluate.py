@@ -10,7 +10,8 @@ from skimage import data
 from dsr_core.errors import DsrError
 from dsr_core.nn.checkpoint import save_checkpoint
 from dsr_core.nn.unet import UNet, UNetConfig
-from training.measure import compare, evaluate, pairs
+from training.__main__ import main
+from training.measure import evaluate
 from training.measure.evaluate import worst_median_best
 from training.measure.methods import BASELINES
 from training.measure.pairs import GROUPS, SCALES, load_pairs, make_pairs
@@ -31,7 +32,7 @@ def photos(tmp_path_factory):
 def folder(photos, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pairs") / "new"
     arguments = ["--output", str(folder), "--photos", str(photos), "--per-group", "1", "--size", str(SIZE)]
-    assert pairs.main(arguments) == 0
+    assert main(["pairs", *arguments]) == 0
     return folder
 
 
@@ -71,7 +72,7 @@ def test_pairs_do_not_go_into_a_folder_in_use(folder, photos):
 def test_the_evaluation_of_a_model_and_the_baselines(folder, toy_model, tmp_path, capsys):
     arguments = ["--models", str(toy_model), "--pairs", str(folder), "--provider", "cpu"]
     arguments += ["--json", str(tmp_path / "out" / "r.json"), "--markdown", str(tmp_path / "results.md")]
-    assert evaluate.main(arguments) == 0
+    assert main(["evaluate", *arguments]) == 0
     content = json.loads((tmp_path / "out" / "r.json").read_text())
     methods = {*BASELINES, "model toy (toy)"}
     groups = content["groups"]
@@ -121,7 +122,7 @@ def test_what_is_missing_is_named(model, words, toy_model, tmp_path, capsys):
         "--json",
         str(tmp_path / "r.json"),
     ]
-    assert evaluate.main(arguments) == 1
+    assert main(["evaluate", *arguments]) == 1
     assert words in capsys.readouterr().err
 
 
@@ -135,7 +136,7 @@ def test_runs_are_set_side_by_side(folder, tmp_path, capsys):
     page = tmp_path / "docs" / "networks.md"
     page.parent.mkdir()
     runs = [str(tmp_path / name) for name in sizes]
-    assert compare.main([*runs, "--pairs", str(folder), "--markdown", str(page)]) == 0
+    assert main(["compare", *runs, "--pairs", str(folder), "--markdown", str(page)]) == 0
     rows = [
         line.split(" | ") for line in page.read_text().splitlines() if line.startswith(("| narrow", "| wide"))
     ]
@@ -146,5 +147,5 @@ def test_runs_are_set_side_by_side(folder, tmp_path, capsys):
     assert wide > 2 * narrow
     assert cv2.imread(str(page.parent / "images" / "networks.png")) is not None
     capsys.readouterr()
-    assert compare.main([str(tmp_path), "--pairs", str(folder), "--markdown", str(page)]) == 1
+    assert main(["compare", str(tmp_path), "--pairs", str(folder), "--markdown", str(page)]) == 1
     assert "model.pt" in capsys.readouterr().err

@@ -7,6 +7,7 @@ import torch
 
 from dsr_core.errors import DsrError
 from training import mine
+from training.__main__ import main
 from training.photos import Photos
 
 SIDE, PLACE = 256, (192, 64)  # the photograph's; row and column of its only mark
@@ -28,7 +29,7 @@ def folder(tmp_path):
 @pytest.fixture
 def table(folder, tmp_path, toy_model):
     path = tmp_path / "new" / "places.csv"
-    status = mine.main(["--photos", str(folder), "--model", str(toy_model), "--output", str(path)])
+    status = main(["mine", "--photos", str(folder), "--model", str(toy_model), "--output", str(path)])
     assert status == 0
     return path
 
@@ -64,7 +65,7 @@ def test_a_table_of_other_photographs_is_refused(folder, table, tmp_path):
         mine.read_places(table, sorted(folder.iterdir()))
 
 
-def test_a_missing_folder_is_a_sentence(tmp_path, caplog, toy_model):
+def test_a_missing_folder_is_a_sentence(tmp_path, capsys, toy_model):
     arguments = ["--photos", str(tmp_path / "none"), "--model", str(toy_model)]
-    assert mine.main([*arguments, "--output", str(tmp_path / "x.csv")]) == 1
-    assert "none" in caplog.text
+    assert main(["mine", *arguments, "--output", str(tmp_path / "x.csv")]) == 1
+    assert "none" in capsys.readouterr().err

@@ -7,6 +7,7 @@ import skimage.data
 import torch
 
 from dsr_core.errors import DsrError
+from training.__main__ import main
 from training.damage import KINDS, VISIBLE, Conditions, FilmDamage
 from training.damage.atlas import Atlas, view
 from training.damage.details import detail_plates
@@ -17,7 +18,7 @@ from training.damage.marks import lay_points, lay_streaks
 from training.damage.plates import defect_spots, outline_plate, procedural_plate
 from training.damage.scene import border_line, lay_boxes, misalign, mount, narrow_range, repeat_border
 from training.damage.visible import visible
-from training.simulate import main, to_tensor
+from training.simulate import to_tensor
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +224,7 @@ def test_conditions_are_checked_by_name():
 def test_the_command_writes_triplets_that_agree(tmp_path):
     photo = tmp_path / "coffee.png"
     cv2.imwrite(str(photo), skimage.data.coffee()[..., ::-1])
-    assert main([str(photo), "--output-dir", str(tmp_path / "out"), "--kind", "heavy"]) == 0
+    assert main(["simulate", str(photo), "--output-dir", str(tmp_path / "out"), "--kind", "heavy"]) == 0
     damaged, clean, mask = (
         cv2.imread(str(tmp_path / "out" / f"coffee.{name}.png"), cv2.IMREAD_UNCHANGED)
         for name in ("damaged", "clean", "mask")
@@ -233,11 +234,11 @@ def test_the_command_writes_triplets_that_agree(tmp_path):
     assert np.abs(damaged.astype(int) - clean)[mask > 0].max(-1).mean() > 5
 
 
-def test_the_command_refuses_what_is_no_photograph(tmp_path, caplog):
+def test_the_command_refuses_what_is_no_photograph(tmp_path, capsys):
     text = tmp_path / "a.png"
     text.write_text("no photograph")
-    assert main([str(text), "--output-dir", str(tmp_path)]) == 1
-    assert "not a readable photograph" in caplog.text
+    assert main(["simulate", str(text), "--output-dir", str(tmp_path)]) == 1
+    assert "not a readable photograph" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("side", range(4))

@@ -1,4 +1,4 @@
-"""Measure models on validation pairs: ``python -m training.measure.evaluate --models 1 2 3 --pairs DIR``.
+"""Measure models on validation pairs: ``python -m training evaluate --models 1 2 3 --pairs DIR``.
 
 Models run through ``dsr_core.predict`` and ``compose`` with the options a user starts with. Beside them
 stand the damaged input and what people use without a network.
@@ -7,14 +7,12 @@ stand the damaged input and what people use without a network.
 import argparse
 import json
 import math
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
 from tqdm import tqdm
 
-from dsr_core import DsrError
 from dsr_core.atomic import write_all
 from dsr_core.models import ModelInfo, find_model
 from training.measure.methods import BASELINES, Method, model_method
@@ -106,36 +104,27 @@ def _without_nan(value: object) -> object:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.measure.evaluate", description="Measure models on pairs."
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
     parser.add_argument(
         "--models", nargs="*", default=["1", "2", "3"], help="1, 2, 3 or paths (default: all)"
     )
-    parser.add_argument("--pairs", type=Path, required=True, help="folder that training.measure.pairs wrote")
+    parser.add_argument("--pairs", type=Path, required=True, help="folder that `pairs` wrote")
     parser.add_argument(
         "--json", type=Path, default=Path("runs/evaluation.json"), help="figures go beside it"
     )
     parser.add_argument("--markdown", type=Path, help="write the tables here too, such as docs/results.md")
     parser.add_argument("--provider", choices=["auto", "cuda", "cpu"], default="auto")
-    args = parser.parse_args(argv)
-    try:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        evaluation(
-            [find_model(model) for model in args.models],
-            args.pairs,
-            provider=args.provider,
-            json_file=args.json,
-            markdown_file=args.markdown,
-        )
-    except DsrError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(f"{args.json}\n")
-    return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def command(args: argparse.Namespace) -> str:
+    """Do what the command line asks for, and return what to tell."""
+    args.json.parent.mkdir(parents=True, exist_ok=True)
+    evaluation(
+        [find_model(model) for model in args.models],
+        args.pairs,
+        provider=args.provider,
+        json_file=args.json,
+        markdown_file=args.markdown,
+    )
+    return str(args.json)

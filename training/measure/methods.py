@@ -1,8 +1,8 @@
 """Ways to restore a pair: models as a user runs them, and what people use without a network.
 
-The latter take an image ``(H, W, 3)`` uint8 and return the restored image and the mask ``(H, W)`` of what they
-took for damage, before any widening for the repair. Like the models they run with one setting for all images:
-the one whose F1 on the validation pairs was best.
+The latter take an image ``(H, W, 3)`` uint8 and return the restored image and the mask ``(H, W)`` of what
+they took for damage, before any widening for the repair. Like the models they run with one setting for all
+images: the one whose F1 on the validation pairs was best.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Make validation pairs: ``python -m training.measure.pairs --output DIR --photos FOLDER [--damage-data FOLDER]``.
+"""Make and read validation pairs: ``python -m training pairs --output DIR --photos FOLDER``.
 
 They are made once, seeded, from photographs and film frames that no training saw. Every pair is a folder with
 ``damaged.png``, ``clean.png`` and ``mask.png`` (8 bit; 255 where the damage altered the picture), and
@@ -7,7 +7,6 @@ They are made once, seeded, from photographs and film frames that no training sa
 
 import argparse
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -176,7 +175,7 @@ def _write(folder: Path, triplet: tuple[torch.Tensor, ...]) -> None:
 
 
 def list_pairs(folder: Path) -> list[Pair]:
-    """Read the list that ``training.measure.pairs`` wrote.
+    """Read the list that :func:`make_pairs` wrote.
 
     Raises
     ------
@@ -185,7 +184,7 @@ def list_pairs(folder: Path) -> list[Pair]:
     """
     table = folder / "pairs.json"
     if not table.is_file():
-        raise DsrError(f"There is no '{table}'; make the pairs with python -m training.measure.pairs.")
+        raise DsrError(f"There is no '{table}'; make the pairs with `python -m training pairs`.")
     return [Pair(**entry) for entry in json.loads(table.read_text())]
 
 
@@ -206,11 +205,8 @@ def load_pairs(folder: Path) -> Iterator[Loaded]:
         yield Loaded(pair.name, pair.group, pair.scale, *images, mask > 0)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.measure.pairs", description="Make the validation pairs."
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
     parser.add_argument("--output", type=Path, required=True, help="new folder")
     parser.add_argument("--photos", type=Path, required=True, help="folder of clean photographs")
     parser.add_argument("--damage-data", type=Path, help="folder with frames/ (default: procedural damage)")
@@ -219,22 +215,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--size", type=int, default=768, help="longest side in pixels (default: 768)")
     parser.add_argument("--seed", type=int, default=2026)
-    args = parser.parse_args(argv)
-    try:
-        pairs = make_pairs(
-            args.output,
-            list_photos(args.photos),
-            args.damage_data,
-            per_group=args.per_group,
-            size=args.size,
-            seed=args.seed,
-        )
-    except DsrError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(f"{len(pairs)} pairs in {args.output}\n")
-    return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def command(args: argparse.Namespace) -> str:
+    """Do what the command line asks for, and return what to tell."""
+    pairs = make_pairs(
+        args.output,
+        list_photos(args.photos),
+        args.damage_data,
+        per_group=args.per_group,
+        size=args.size,
+        seed=args.seed,
+    )
+    return f"{len(pairs)} pairs in {args.output}"

@@ -1,4 +1,4 @@
-"""Measure models on real film: ``python -m training.measure.real 3 runs/new/model.pt --data DIR``.
+"""Measure models on real film: ``python -m training real 3 runs/new/model.pt --data DIR``.
 
 DIR holds ``real-pairs`` (scans that an expert restored by hand) and ``real-scans`` (scans on which places
 were judged by eye). The filter runs as it ships, once over each picture; every sensitivity is composed from
@@ -8,7 +8,6 @@ that one prediction.
 import argparse
 import hashlib
 import json
-import sys
 import tempfile
 from collections.abc import Sequence
 from functools import partial
@@ -137,7 +136,7 @@ def _outcome(prediction: Prediction, options: Options) -> Outcome:
     return Outcome(np.asarray(restoration.image, np.uint8), restoration.mask)
 
 
-def real(args: argparse.Namespace) -> str:
+def command(args: argparse.Namespace) -> str:
     """Measure what the command line asks for, write the files, and return the tables."""
     pairs, peers = load_pairs(args.data / "real-pairs")
     folders = args.judged or [args.data / "real-scans" / "judged"]
@@ -183,11 +182,8 @@ def _write(text: str, path: Path) -> None:
     path.write_text(text)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.measure.real", description="Measure on real film."
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
     parser.add_argument(
         "models", nargs="+", metavar="MODEL", help="1, 2, 3, an ONNX file or a checkpoint .pt"
     )
@@ -211,15 +207,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--sheets", type=Path, metavar="DIR", help="write sheets of places nobody judged")
     parser.add_argument("--crops", type=Path, metavar="DIR", help="write the pairs at 100 %%")
     parser.add_argument("--provider", choices=["auto", "cuda", "cpu"], default="auto")
-    args = parser.parse_args(argv)
-    try:
-        shown = real(args)
-    except DsrError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(f"{shown}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -57,9 +57,9 @@ def markdown(models: Sequence[ModelInfo], groups: dict[str, dict[str, Summary]])
     models
         What was evaluated.
     groups
-        ``{group: {method: summary}}`` as ``training.measure.evaluate.grouped`` returns it.
+        ``{group: {method: summary}}`` as ``grouped`` returns it.
     """
-    lines = ["# Results", "", "Written by `python -m training.measure.evaluate`; do not edit.", "", LEGEND]
+    lines = ["# Results", "", "Written by `python -m training evaluate`; do not edit.", "", LEGEND]
     lines += [
         f"- model {model.name}: version {model.version}, loss {model.loss}, "
         f"{model.metadata.get('steps', '?')} steps, sha256 `{model.sha256[:12]}`"

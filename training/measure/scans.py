@@ -127,8 +127,8 @@ def pair_figures(pair: Loaded, outcome: Outcome) -> dict[str, float]:
     -------
     dict
         ``gain``: dB of PSNR over the untouched scan. ``f1``, ``precision``, ``recall``: of pixels, with
-        `training.measure.metrics.NEAR` pixels of tolerance, 0 where nothing was found. ``clean_changed``: share of
-        the clean pixels that are not what they were.
+        `NEAR` pixels of tolerance, 0 where nothing was found. ``clean_changed``: share
+        of the clean pixels that are not what they were.
     """
     measures = measure(pair.damaged, pair.clean, pair.true, outcome.restored, outcome.found)
     summary = summarise([measures])

@@ -18,7 +18,7 @@ Figures = dict[str, dict[str, dict[str, float]]]
 LEGEND = f"""\
 # Real film
 
-Written by `python -m training.measure.real`; people write below its heading "{KEPT[3:]}" only.
+Written by `python -m training real`; people write below its heading "{KEPT[3:]}" only.
 
 Scans that no training saw. The filter runs as it ships, with the default options but for the sensitivity,
 which stands behind "at" (0.5 is the default; the threshold is 1 less it).

@@ -96,7 +96,7 @@ def write_crops(folder: Path, prefix: str, pair: Loaded, outcome: Outcome) -> No
     """Write a pair at 100 %, in parts: damaged, ours; the expert's, and where the mask is right.
 
     Over the darkened scan, hits are green, what was taken wrongly is red, what was missed is blue, each with
-    `training.measure.metrics.NEAR` pixels of tolerance.
+    `NEAR` pixels of tolerance.
 
     Parameters
     ----------
