@@ -56,7 +56,7 @@ class Muon(torch.optim.AdamW):
     lr
         Learning rate of the kernels; a fifth of it is AdamW's.
     weight_decay
-        As of AdamW.
+        Of both halves: a step takes this times the half's learning rate of each of its parameters.
     """
 
     def __init__(self, net: nn.Module, head: nn.Module, lr: float, weight_decay: float) -> None:

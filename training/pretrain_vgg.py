@@ -27,6 +27,10 @@ DEGRADATIONS = ("blur", "grain", "jpeg", "sharpening", "contrast", "red", "blue"
 """What is recognised; each is absent in half of the pictures, else of a strength drawn from 0 to 1."""
 
 
+ADAMW_DECAY = 1e-3
+"""Weight decay of AdamW."""
+
+
 def degrade(photos: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
     """Degrade a batch in several ways at once.
 
@@ -123,7 +127,7 @@ def pretrain(
         net = Pretext()
     net.to(device, memory_format=torch.channels_last)
     rng = torch.Generator(device).manual_seed(seed)
-    optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=1e-3)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=ADAMW_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=1e-3, total_steps=steps, pct_start=0.1)
     errors: list[float] = []
     started = perf_counter()

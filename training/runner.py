@@ -15,7 +15,11 @@ from training.damage import Triplet
 from training.losses import perceptual_term, repair_terms
 from training.muon import Muon
 
-DECAY = 0.999  # of the moving average of the weights
+AVERAGE = 0.999
+"""Decay of the moving average of the weights."""
+
+WEIGHT_DECAY = 1e-4
+"""Of both halves of Muon."""
 
 
 class Runner:
@@ -32,7 +36,7 @@ class Runner:
     def __init__(self, net: UNet, judge: PerceptualLoss | None) -> None:
         self.net, self.judge = net, judge
         self.average = copy.deepcopy(net).requires_grad_(requires_grad=False)
-        self.optimizer = Muon(net, net.head, lr=1.0, weight_decay=1e-4)
+        self.optimizer = Muon(net, net.head, lr=1.0, weight_decay=WEIGHT_DECAY)
         device = next(net.parameters()).device
         self.rate = torch.zeros((), device=device)
         for group in self.optimizer.param_groups:
@@ -111,7 +115,7 @@ class Runner:
         else:
             self._step(truth)
         self.steps += 1
-        decay = min(DECAY, (1 + self.steps) / (10 + self.steps))  # the first weights are soon forgotten
+        decay = min(AVERAGE, (1 + self.steps) / (10 + self.steps))  # the first weights are soon forgotten
         with torch.no_grad():
             ours, theirs = list(self.average.parameters()), list(self.net.parameters())
             torch._foreach_lerp_(ours, theirs, 1 - decay)

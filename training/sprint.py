@@ -14,22 +14,20 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
-import yaml
 
-from dsr_core.errors import DsrError
 from dsr_core.nn.checkpoint import load_checkpoint, save_checkpoint
 from dsr_core.nn.losses import PerceptualLoss
-from dsr_core.nn.unet import UNet, UNetConfig
+from dsr_core.nn.unet import UNet
 from dsr_core.nn.vgg import VGGFeatures
 from training.damage import Triplet
 from training.maker import Maker
 from training.mine import mine_half
 from training.pack import Data, unpack
+from training.plan import Leg, checkpoint, choose, read_plan
 from training.runner import Runner, recalibrate
 from training.validation import measure
 
@@ -38,69 +36,6 @@ log = logging.getLogger("training.sprint")
 SAVE_EVERY = 120.0  # seconds
 REPORTS = 16  # measurements in a leg
 RECALIBRATION = 24  # batches for the statistics of an averaged network
-
-
-@dataclass(frozen=True)
-class Leg:
-    """One network, trained for a time.
-
-    Parameters
-    ----------
-    name
-        Of the leg and its file.
-    seconds
-        From its first step to its last.
-    network
-        Fields of ``UNetConfig``, for a network that starts from nothing.
-    initial
-        A checkpoint, or the name of an earlier leg, to start from instead.
-    crop, batch
-        Side of the crops in pixels, and their number a step.
-    rate
-        Peak of the learning rate.
-    warm
-        Share of the leg over which the rate rises.
-    late
-        From this share of the leg on, ``late_conditions`` hold.
-    mine
-        How often the averaged network looks for its own false alarms in clean photographs.
-    loss
-        1, 2 or 3: adds this perceptual loss, weighed so that it begins half as large as the other terms.
-    conditions, late_conditions
-        Changes to ``training.damage.Conditions``.
-    info
-        What the model says about itself.
-    """
-
-    name: str
-    seconds: float
-    network: dict[str, Any] = field(default_factory=dict)
-    initial: str | None = None
-    crop: int = 256
-    batch: int = 72
-    rate: float = 0.012
-    warm: float = 0.02
-    late: float = 0.62
-    mine: int = 0
-    loss: int = 0
-    conditions: dict[str, Any] = field(default_factory=dict)
-    late_conditions: dict[str, Any] = field(default_factory=dict)
-    info: dict[str, str] = field(default_factory=dict)
-
-
-def read_plan(path: Path) -> list[Leg]:
-    """Read a plan: ``common``, fields that all legs share, and ``legs``.
-
-    Raises
-    ------
-    DsrError
-        The file cannot be read, or a field is unknown or missing.
-    """
-    try:
-        plan = yaml.safe_load(path.read_text())
-        return [Leg(**(plan.get("common", {}) | leg)) for leg in plan["legs"]]
-    except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
-        raise DsrError(f"{path} is not a plan of legs: {error}.") from error
 
 
 @torch.no_grad()
@@ -152,14 +87,12 @@ class LegRun:
 
     def _network(self, folder: Path) -> UNet:
         if self.leg.initial:
-            earlier = folder / f"{self.leg.initial}.pt"
-            net, known = load_checkpoint(earlier if earlier.exists() else self.leg.initial)
+            net, known = load_checkpoint(checkpoint(self.leg, folder))
             self.steps_before = int(known.get("steps", 0))
             net.config = replace(net.config, caution=0.0)
             return net
         torch.manual_seed(self.seed)
-        fields = self.leg.network.items()
-        return UNet(UNetConfig(**{key: tuple(v) if isinstance(v, list) else v for key, v in fields}))
+        return UNet(self.leg.network)
 
     def make(self, step: int, progress: float) -> Triplet:
         """Make the batch of a step at a progress of 0 to 1."""
@@ -246,17 +179,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="archive that `pack` wrote")
     parser.add_argument("--output-dir", type=Path, required=True, help="where checkpoints and the log go")
     parser.add_argument("--vgg", default="imagenet", help="weights of the perceptual features")
-    parser.add_argument("--legs", nargs="+", help="only these legs of the plan")
+    parser.add_argument("--legs", nargs="+", default=[], help="only these legs of the plan")
     parser.add_argument("--seed", type=int, default=0, help="another seed shows other batches")
 
 
 def command(args: argparse.Namespace) -> str:
     """Do what the command line asks for, and return what to tell."""
     begun = time.perf_counter()
-    legs = read_plan(args.plan)
-    if unknown := set(args.legs or ()) - {leg.name for leg in legs}:
-        raise DsrError(f"{args.plan} has no leg {', '.join(sorted(unknown))}; name some that it has.")
-    legs = [leg for leg in legs if not args.legs or leg.name in args.legs]
+    legs = choose(read_plan(args.plan), args.legs, args.output_dir)
     args.output_dir.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.backends.cudnn.benchmark = True
