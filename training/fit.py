@@ -19,6 +19,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from dsr_core.nn.checkpoint import load_checkpoint
 from training.config import Config, load_config
+from training.muon import multiplies_bfloat16
 from training.restorer import Restorer
 
 
@@ -59,9 +60,8 @@ class Throughput(Callback):
 
 def _precision() -> str:
     """bfloat16 where the hardware multiplies it: GPUs, and CPUs with AMX or AVX512-BF16."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-    multiplies = any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16"))
-    return "bf16-mixed" if torch.cuda.is_available() or multiplies else "32-true"
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return "bf16-mixed" if multiplies_bfloat16(device) else "32-true"
 
 
 def fit(config: Config, folder: Path, *, max_time: timedelta | None = None, **trainer_options: Any) -> Path:

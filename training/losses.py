@@ -77,4 +77,5 @@ def perceptual_term(
     known = judge.target_features(target)
     composite = image + residual * torch.sigmoid(logit)
     raw = torch.lerp(target, image + residual, near)
-    return (judge(composite, target, known) + judge(raw, target, known)) / 2
+    judged: Tensor = judge(composite, target, known) + judge(raw, target, known)
+    return judged / 2

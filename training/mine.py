@@ -44,7 +44,7 @@ def false_alarms(photo: NDArray[np.uint8], model: str | Path) -> NDArray[np.floa
     found = dsr_core.run(dsr_core.predict(half, model=model)).probability >= SUSPECTED
     _, _, stats, centroids = cv2.connectedComponentsWithStats(found.view(np.uint8))
     places = np.stack([centroids[:, 1] * 2, centroids[:, 0] * 2, stats[:, cv2.CC_STAT_AREA]], -1)
-    return places[1:]
+    return np.asarray(places[1:], np.float64)
 
 
 @torch.no_grad()

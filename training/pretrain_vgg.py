@@ -53,7 +53,8 @@ def degrade(photos: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
     amount = dict(zip(DEGRADATIONS, strength.T, strict=True))
 
     def column(name: str) -> Tensor:
-        return amount[name][:, None, None, None]
+        values: Tensor = amount[name]
+        return values[:, None, None, None]
 
     def cells(size: float) -> Tensor:
         return smooth_noise(n, 1, height, width, size, rng)
@@ -125,7 +126,7 @@ def pretrain(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = Pretext()
-    net.to(device, memory_format=torch.channels_last)
+    net = net.to(device).to(memory_format=torch.channels_last)
     rng = torch.Generator(device).manual_seed(seed)
     optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=ADAMW_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=1e-3, total_steps=steps, pct_start=0.1)
@@ -158,11 +159,11 @@ def rebalanced(features: nn.Sequential) -> nn.Sequential:
     with torch.no_grad():
         for layer in features:
             if isinstance(layer, nn.Conv2d):
-                layer.weight /= factor
+                layer.weight.div_(factor)
             elif isinstance(layer, nn.BatchNorm2d):
                 factor = RANDOM_SPREAD / float(layer.weight.square().mean().sqrt())
-                layer.weight *= factor
-                layer.bias *= factor
+                layer.weight.mul_(factor)
+                layer.bias.mul_(factor)
     return features
 
 

@@ -21,7 +21,7 @@ from dsr_core.models import ModelInfo, find_model
 from training.measure.pairs import load_pairs
 
 
-class Tiles(CalibrationDataReader):
+class Tiles(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime knows no types
     """Feeds the damaged images of a folder of pairs, each ``(1, 3, H, W)`` float32 in [0, 1].
 
     Parameters
@@ -43,7 +43,7 @@ class Tiles(CalibrationDataReader):
             return None
         height, width = (side // self.multiple_of * self.multiple_of for side in pair.damaged.shape[:2])
         image = pair.damaged[:height, :width].transpose(2, 0, 1)[None]
-        return {"image": np.ascontiguousarray(image, np.float32) / 255}
+        return {"image": np.ascontiguousarray(image, np.float32) / np.float32(255)}
 
 
 def quantize(model: ModelInfo, tiles: Path, output: Path, *, overwrite: bool = False) -> ModelInfo:

@@ -57,7 +57,7 @@ class Restorer(pl.LightningModule):
         self.config = config
         self.earlier_steps = 0  # of the training that the weights come from
         torch.manual_seed(config.seed)
-        self.net = UNet(config.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net = UNet(config.network).to(memory_format=torch.channels_last)
         if config.encoder_weights:
             self.net.load_encoder(config.encoder_weights)
         self.ema = AveragedModel(self.net, multi_avg_fn=self._average)

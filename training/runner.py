@@ -87,14 +87,15 @@ class Runner:
             for _ in range(3):
                 self._step(truth)
         torch.cuda.current_stream().wait_stream(stream)
-        said: dict[str, float | str] = {"eager_ms": _milliseconds(lambda: self._step(truth))}
+        eager = _milliseconds(lambda: self._step(truth))
+        said: dict[str, float | str] = {"eager_ms": eager}
         try:
             self.static = Triplet(*(part.clone() for part in truth))
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph):
                 self._step(self.static)
-            said["graph_ms"] = _milliseconds(graph.replay)
-            if math.isfinite(self.loss.item()) and said["graph_ms"] < said["eager_ms"]:
+            said["graph_ms"] = replayed = _milliseconds(graph.replay)
+            if math.isfinite(self.loss.item()) and replayed < eager:
                 self.graph = graph
         except RuntimeError as error:  # goes on without
             torch.cuda.synchronize()
@@ -117,7 +118,7 @@ class Runner:
         self.steps += 1
         decay = min(AVERAGE, (1 + self.steps) / (10 + self.steps))  # the first weights are soon forgotten
         with torch.no_grad():
-            ours, theirs = list(self.average.parameters()), list(self.net.parameters())
+            ours, theirs = (tuple(net.parameters()) for net in (self.average, self.net))
             torch._foreach_lerp_(ours, theirs, 1 - decay)
             torch._foreach_copy_(_statistics(self.average), _statistics(self.net))
 

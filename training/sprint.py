@@ -77,7 +77,7 @@ class LegRun:
         self.leg, self.data, self.device, self.seed = leg, data, device, seed
         self.output = folder / f"{leg.name}.pt"
         self.steps_before = 0
-        net = self._network(folder).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        net = self._network(folder).to(device).to(memory_format=torch.channels_last)
         judge = PerceptualLoss(leg.loss, VGGFeatures(vgg)).to(device) if leg.loss else None
         self.runner = Runner(net.train(), judge)
         self.early = data.simulator.with_conditions(**leg.conditions)
@@ -120,7 +120,8 @@ class LegRun:
                 rounds += 1
                 mine_half(self.finished(), self.data.photos, rounds, self.device)
                 maker.renew()
-                say(leg=leg.name, mined=len(self.data.photos.places))
+                places = self.data.photos.places
+                say(leg=leg.name, mined=0 if places is None else len(places))
             runner.set_rate(rate(leg, progress))
             runner.step(maker.get())
             if progress * REPORTS > reports:

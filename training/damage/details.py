@@ -36,8 +36,8 @@ def _lettering(canvas: Plate, rng: Rng) -> None:
 
 def _print(canvas: Plate, rng: Rng) -> None:
     """Set labels and signs in real fonts, mostly bold, from small to as tall as a fifth of the plate."""
-    fonts = sorted(path for path in _FONTS.glob("DejaVu*.ttf") if "Display" not in path.name)
-    bold = [path for path in fonts if "Bold" in path.name]
+    fonts = [str(path) for path in sorted(_FONTS.glob("DejaVu*.ttf")) if "Display" not in path.name]
+    bold = [path for path in fonts if "Bold" in Path(path).name]
     alphabet = np.array(
         list("AAABCDEEEEFGHIIJKLMNOOPQRSTUVWXYZaabcdeeefghiijklmnoopqrstuvwxyz0123456789 .,:;-+*/&%()   ")
     )

@@ -31,7 +31,8 @@ def add_details(photos: Tensor, plates: Atlas, draw: Draw) -> Tensor:
     scale = draw.log_uniform(0.35, 1.6)
     # level and upright lines above all: a scratch along the film is either
     angle = torch.where(draw.chance(0.5), draw.integers(4) * (math.pi / 2), draw.uniform(0, 2 * math.pi))
-    positions = view(*photos.shape[-2:], centre, scale, angle, draw.sign())
+    height, width = photos.shape[-2:]
+    positions = view(height, width, centre, scale, angle, draw.sign())
     alpha = plates.sample(index, plates.level(scale), *positions)
     opaque = draw.chance(0.7) & (index % len(DETAILS) < PRINT_DETAILS)
     opacity = torch.where(opaque, draw.uniform(0.9, 1), draw.uniform(0.4, 1))

@@ -7,10 +7,10 @@ stand the damaged input and what people use without a network.
 import argparse
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-import cv2
 from tqdm import tqdm
 
 from dsr_core.atomic import write_all
@@ -18,7 +18,7 @@ from dsr_core.models import ModelInfo, find_model
 from training.measure.methods import BASELINES, Method, model_method
 from training.measure.metrics import Measures, measure, summarise
 from training.measure.pairs import Loaded, list_pairs, load_pairs
-from training.measure.report import contact_sheet, markdown
+from training.measure.report import contact_sheet, markdown, write_picture, write_text
 
 
 def evaluate(pairs: Iterable[Loaded], methods: dict[str, Method]) -> dict[str, dict[str, Measures]]:
@@ -34,7 +34,7 @@ def evaluate(pairs: Iterable[Loaded], methods: dict[str, Method]) -> dict[str, d
 
 
 def grouped(
-    results: dict[str, dict[str, Measures]], keys: dict[str, Sequence[str]]
+    results: dict[str, dict[str, Measures]], keys: Mapping[str, Sequence[str]]
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Summarise by group, all pairs first: ``{group: {method: summary}}``; ``keys``: each pair's groups."""
     groups = dict.fromkeys(["all", *(group for rank in zip(*keys.values(), strict=True) for group in rank)])
@@ -68,19 +68,18 @@ def evaluation(
             for method, measures in results.items()
         },
     }
-    writers = {json_file: lambda path: path.write_text(json.dumps(content, indent=1) + "\n")}
+    writers = {json_file: partial(write_text, json.dumps(content, indent=1) + "\n")}
     if markdown_file:
-        writers[markdown_file] = lambda path: path.write_text(markdown(models, summary))
+        writers[markdown_file] = partial(write_text, markdown(models, summary))
+    sheets = {}
     for model in models:
         chosen = worst_median_best(results[label(model)])
         shown = sorted(
             (p for p in load_pairs(folder) if p.name in chosen), key=lambda p: chosen.index(p.name)
         )
         sheet = contact_sheet([(p, methods[label(model)](p)) for p in shown])
-        writers[json_file.with_name(f"{json_file.stem}.{model.path.stem}.png")] = lambda path, sheet=sheet: (
-            cv2.imwrite(str(path), sheet) and None
-        )
-    write_all(writers, overwrite=True)
+        sheets[json_file.with_name(f"{json_file.stem}.{model.path.stem}.png")] = partial(write_picture, sheet)
+    write_all({**writers, **sheets}, overwrite=True)
 
 
 def worst_median_best(measures: dict[str, Measures]) -> list[str]:

@@ -156,7 +156,7 @@ def _photo(path: Path, side: int, rng: np.random.Generator, *, whole: bool) -> t
     """
     image = read_photo(path)
     factor = side / min(image.shape[:2]) if whole else 0.75
-    image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    image = np.asarray(cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
     height, width = (min(side, length) // 8 * 8 for length in image.shape[:2])
     top, left = (
         int(rng.integers(have - want + 1)) for have, want in zip(image.shape, (height, width), strict=False)
@@ -201,8 +201,8 @@ def load_pairs(folder: Path) -> Iterator[Loaded]:
         mask = cv2.imread(str(place / "mask.png"), cv2.IMREAD_GRAYSCALE)
         if mask is None:
             raise DsrError(f"'{place / 'mask.png'}' is not a readable mask; make the pairs again.")
-        images = (read_photo(place / f"{name}.png") for name in ("damaged", "clean"))
-        yield Loaded(pair.name, pair.group, pair.scale, *images, mask > 0)
+        damaged, clean = (read_photo(place / f"{name}.png") for name in ("damaged", "clean"))
+        yield Loaded(pair.name, pair.group, pair.scale, damaged, clean, mask > 0)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -25,6 +25,7 @@ from dsr_core.nn.export import REQUIRED, export_onnx
 from training.measure.methods import BASELINES, Method, Outcome, telea_true_mask
 from training.measure.metrics import Mask
 from training.measure.pairs import Loaded
+from training.measure.report import write_text
 from training.measure.scans import Scan, load_pairs, load_scans, pair_figures, scan_figures
 from training.measure.scans_report import Figures, Measured, page, tables, with_mean, with_sum
 from training.measure.sheets import write_crops, write_sheets
@@ -174,12 +175,8 @@ def command(args: argparse.Namespace) -> str:
     if args.markdown:
         before = args.markdown.read_text() if args.markdown.exists() else ""
         texts[args.markdown] = page(models, shown, before)
-    write_all({path: partial(_write, text) for path, text in texts.items() if path}, overwrite=True)
+    write_all({path: partial(write_text, text) for path, text in texts.items() if path}, overwrite=True)
     return "\n\n".join(shown)
-
-
-def _write(text: str, path: Path) -> None:
-    path.write_text(text)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

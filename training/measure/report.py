@@ -1,12 +1,14 @@
 """An evaluation for people: Markdown tables and a contact sheet."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from dsr_core.atomic import write_all
+from dsr_core.errors import DsrError
 from dsr_core.models import ModelInfo
 from training.measure.methods import Outcome
 from training.measure.metrics import AWAY, MOST_PSNR, NEAR, Image, Mask
@@ -98,9 +100,24 @@ def write_page(
     picture = path.parent / "images" / f"{path.stem}.png"
     picture.parent.mkdir(parents=True, exist_ok=True)
     text = page(f"images/{picture.name}")
-    write_all(
-        {**(others or {}), path: lambda new: new.write_text(text) and None, picture: draw}, overwrite=True
-    )
+    write_all({**(others or {}), path: partial(write_text, text), picture: draw}, overwrite=True)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a text; with ``functools.partial``, what `dsr_core.atomic.write_all` takes."""
+    path.write_text(text)
+
+
+def write_picture(picture: Image, path: Path) -> None:
+    """Write a BGR picture as `write_text` does a text.
+
+    Raises
+    ------
+    DsrError
+        It cannot be written.
+    """
+    if not cv2.imwrite(str(path), picture):
+        raise DsrError(f"'{path}' cannot be written; choose another folder.")
 
 
 def contact_sheet(rows: Sequence[tuple[Loaded, Outcome]], side: int = 256) -> Image:
