@@ -13,8 +13,9 @@ from dsr_core.nn.unet import UNet, UNetConfig
 from training.__main__ import main
 from training.measure import evaluate
 from training.measure.evaluate import worst_median_best
+from training.measure.groups import GROUPS
 from training.measure.methods import BASELINES
-from training.measure.pairs import GROUPS, SCALES, load_pairs, make_pairs
+from training.measure.pairs import load_pairs, make_pairs
 
 SIZE = 96
 
@@ -38,12 +39,12 @@ def folder(photos, tmp_path_factory):
 
 def test_every_group_and_scale_has_its_pair(folder):
     entries = json.loads((folder / "pairs.json").read_text())
-    assert {(e["group"], e["scale"]) for e in entries} == {(g, s) for g in GROUPS for s in SCALES} | {
-        ("web", 0.2)
+    assert {(e["group"], e["scale"]) for e in entries} == {
+        (name, scale) for name, group in GROUPS.items() for scale in group.scales
     }
     for pair in load_pairs(folder):
         assert pair.damaged.shape == pair.clean.shape == (*pair.true.shape, 3)
-        assert pair.true.shape == ((256, 256) if pair.group == "web" else (SIZE, SIZE))
+        assert pair.true.shape == ((GROUPS[pair.group].side or SIZE,) * 2)
 
 
 def test_the_mask_is_where_the_damage_is(folder):
@@ -56,6 +57,17 @@ def test_the_mask_is_where_the_damage_is(folder):
             # JPEG may smear some of it, but the mask holds what changed most
             assert change[pair.true].mean() > 3 * max(change[~pair.true].mean(), 0.5)
     assert sum(pair.true.any() for pair in load_pairs(folder)) > 10
+
+
+def test_points_are_dark_or_bright_dense_and_on_pictures_of_256_pixels(folder):
+    pairs = {pair.group: pair for pair in load_pairs(folder)}
+    for group, sign in (("dark points", -1), ("bright points", 1)):
+        pair = pairs[group]
+        assert pair.true.shape == (256, 256)
+        assert 0.005 < pair.true.mean() < 0.08
+        change = (pair.damaged.astype(int) - pair.clean).sum(-1)
+        assert (change[pair.true] * sign > 0).mean() > 0.85  # dark points on black may tip over
+        assert change[pair.true].std() > 20
 
 
 def test_pairs_are_made_the_same_again(folder, photos, tmp_path):
@@ -79,8 +91,9 @@ def test_the_evaluation_of_a_model_and_the_baselines(folder, toy_model, tmp_path
     assert set(groups) == {
         "all",
         "damaged",
+        "first groups",
+        "later groups",
         *GROUPS,
-        "web",
         "scale 0.2",
         "scale 0.25",
         "scale 0.5",
@@ -88,7 +101,8 @@ def test_the_evaluation_of_a_model_and_the_baselines(folder, toy_model, tmp_path
     }
     assert all(set(group) == methods for group in groups.values())
     images = {group: methods["damaged input"]["images"] for group, methods in groups.items()}
-    assert images["all"] == images["damaged"] + images["clean"] == 22
+    assert images["all"] == images["damaged"] + images["clean"] == 32
+    assert images["first groups"] == 22
     assert groups["all"]["damaged input"]["ssim_change"] == 0
     assert groups["all"]["damaged input"]["average_precision"] is None
     assert 0 < groups["all"]["model toy (toy)"]["average_precision"] <= 1

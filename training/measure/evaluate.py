@@ -15,9 +15,10 @@ from tqdm import tqdm
 
 from dsr_core.atomic import write_all
 from dsr_core.models import ModelInfo, find_model
+from training.measure.groups import GROUPS
 from training.measure.methods import BASELINES, Method, model_method
 from training.measure.metrics import Measures, measure, summarise
-from training.measure.pairs import Loaded, list_pairs, load_pairs
+from training.measure.pairs import Loaded, Pair, list_pairs, load_pairs
 from training.measure.report import contact_sheet, markdown, write_picture, write_text
 
 
@@ -52,12 +53,7 @@ def evaluation(
 ) -> None:
     """Measure, and write the JSON, the figure beside it and the Markdown."""
     methods = BASELINES | {label(model): model_method(model, provider) for model in models}
-    keys = {
-        pair.name: ("clean",) * 3
-        if pair.group == "clean"
-        else ("damaged", pair.group, f"scale {pair.scale:g}")
-        for pair in list_pairs(folder)
-    }
+    keys = {pair.name: headings(pair) for pair in list_pairs(folder)}
     results = evaluate(tqdm(load_pairs(folder), unit="pair", total=len(keys), disable=None), methods)
     summary = grouped(results, keys)
     content = {
@@ -80,6 +76,14 @@ def evaluation(
         sheet = contact_sheet([(p, methods[label(model)](p)) for p in shown])
         sheets[json_file.with_name(f"{json_file.stem}.{model.path.stem}.png")] = partial(write_picture, sheet)
     write_all({**writers, **sheets}, overwrite=True)
+
+
+def headings(pair: Pair) -> tuple[str, str, str, str]:
+    """Return the tables that a pair is part of, besides that of all pairs."""
+    kind = "clean" if pair.group == "clean" else "damaged"
+    if not GROUPS[pair.group].first:
+        return kind, "later groups", pair.group, pair.group
+    return kind, "first groups", pair.group, pair.group if kind == "clean" else f"scale {pair.scale:g}"
 
 
 def worst_median_best(measures: dict[str, Measures]) -> list[str]:

@@ -10,41 +10,15 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
 
 from dsr_core.errors import DsrError
-from training.damage import Conditions, FilmDamage
-from training.damage.atlas import Atlas
-from training.damage.details import detail_plates
-from training.damage.plates import mirrored_over, outline_plate, procedural_plate
+from training.measure.groups import GROUPS, simulators
 from training.measure.metrics import Image, Mask
 from training.photos import list_photos, read_photo
-
-FRAMES = ("08", "10")
-"""Real frames kept for validation."""
-
-SCALES = (0.25, 0.5, 1.0)
-"""Size of the damage against a 3600 dpi scan: 900, 1800 and 3600 dpi."""
-
-PLAIN: dict[str, Any] = {"clean": 0.0, "details": 0.0, "scratches": 0.0, "amount": (0.7, 1.0)}
-
-GROUPS: dict[str, dict[str, Any]] = {
-    "typical": {"scratches": 0.2},
-    "slide": {"dark": (1.0, 0.0, 0.0), "film": (0.0, 0.0, 0.3)},
-    "negative": {"dark": (0.0, 1.0, 0.0), "film": (0.15, 0.0, 0.3)},
-    "print": {"dark": (0.0, 0.0, 1.0), "film": (0.6, 0.0, 0.6)},
-    "scratches": {"scratches": 1.0, "amount": (0.05, 0.2)},
-    "heavy": {"scratches": 0.3},
-    "clean": {"clean": 1.0},
-}
-"""What sets each group's conditions apart from ``PLAIN``; heavy frames have plates of their own."""
-
-WEB = {"hard_edges": 1.0, "jpeg": 0.5}
-"""Pictures of 256 pixels as the older literature has them, with dust one hard pixel wide."""
 
 
 @dataclass(frozen=True)
@@ -112,41 +86,24 @@ def make_pairs(
     """
     if output.exists() and any(output.iterdir()):
         raise DsrError(f"'{output}' is not empty; name a new folder.")
-    normal, heavy = _simulators(damage_data, seed)
+    normal, heavy = simulators(damage_data, seed)
     plan = [
-        (group, scale, size, heavy if group == "heavy" else normal, GROUPS[group])
-        for group in GROUPS
-        for scale in SCALES
+        (name, scale) for name, group in GROUPS.items() for scale in group.scales for _ in range(per_group)
     ]
-    plan.append(("web", 0.2, 256, normal, WEB))
     pairs: list[Pair] = []
-    for group, scale, side, simulator, changes in plan:
-        conditions = PLAIN | changes | {"scale": (scale, scale)}
-        for _ in range(per_group):
-            number = len(pairs)
-            path = photos[number % len(photos)]
-            rng = torch.Generator().manual_seed(seed + number)
-            photo = _photo(path, side, np.random.default_rng(seed + number), whole=group == "web")
-            pair = Pair(f"{number:03d}-{group}-{scale:g}", group, scale, path.name)
-            _write(output / pair.name, simulator.with_conditions(**conditions)(photo, rng))
-            pairs.append(pair)
+    for number, (name, scale) in enumerate(plan):
+        group, path = GROUPS[name], photos[number % len(photos)]
+        simulator = (heavy if group.heavy else normal).with_conditions(
+            **group.conditions, scale=(scale, scale)
+        )
+        rng = torch.Generator().manual_seed(seed + number)
+        draw = np.random.default_rng(seed + number)
+        photo = _photo(path, group.side or size, draw, whole=group.side is not None)
+        pair = Pair(f"{number:03d}-{name.replace(' ', '-')}-{scale:g}", name, scale, path.name)
+        _write(output / pair.name, simulator(photo, rng))
+        pairs.append(pair)
     (output / "pairs.json").write_text(json.dumps([asdict(pair) for pair in pairs], indent=1) + "\n")
     return pairs
-
-
-def _simulators(damage_data: Path | None, seed: int) -> tuple[FilmDamage, FilmDamage]:
-    """Return a simulator on the plain frames, and one on four of them laid over each other."""
-    rng = np.random.default_rng(seed)
-    if damage_data is None:
-        plates = [procedural_plate(2048, 1.0, rng) for _ in FRAMES]
-    else:
-        plates = [outline_plate(damage_data / "frames" / f"frame-{frame}.json", rng) for frame in FRAMES]
-    laid = [mirrored_over(plate, rng) for plate in plates]
-    details = Atlas(detail_plates(rng), levels=3)
-    return (
-        FilmDamage(Atlas(plates, levels=3, nearest_channels=(1,)), details, Conditions()),
-        FilmDamage(Atlas(laid, levels=3, nearest_channels=(1,)), details, Conditions()),
-    )
 
 
 def _photo(path: Path, side: int, rng: np.random.Generator, *, whole: bool) -> torch.Tensor:

@@ -47,7 +47,8 @@ widened for the repair, strictly and with {NEAR} px of tolerance. *Defects found
 quarter or more was found; *marks right*: regions found that lie on or within {NEAR} px of damage. AP: average
 precision of the probability. *Grain*: high-frequency amplitude inside repairs against around them, divided
 by the same in the undamaged picture: 1 is as it should be, less is smeared, more is what remains of the
-damage.
+damage. *First groups*: those of the figures up to version 4, *typical* to *web*, with the scales of their
+damage; *later groups*: the others.
 """
 
 
