@@ -27,6 +27,9 @@ from training.photos import Photos, list_photos
 DRAWINGS = {"damage": (("01", "03", "04", "05", "07"), 12, 0), "validation-damage": (("08", "10"), 3, 1)}
 """Real frames, number of other plates, and seed of each drawing."""
 
+KINDS = ("photos", "validation")
+"""Folders of photographs in an archive: to train on, and to watch the training by."""
+
 VALIDATION = {"aimed": 0.0, "amount": (0.3, 1.0), "details": 0.2, "hard": 0.0}
 """What sets the fixed batch apart from the conditions of the training."""
 
@@ -95,7 +98,7 @@ def pack(
         ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool,
         tempfile.TemporaryDirectory() as folder,
     ):
-        for kind, source in (("photos", photos), ("validation", validation)):
+        for kind, source in zip(KINDS, (photos, validation), strict=True):
             paths = list_photos(source)
             coded = pool.map(partial(encode, side=side, quality=quality), paths, chunksize=4)
             for path, data in zip(paths, coded, strict=True):
@@ -116,23 +119,21 @@ def unpack(archive: Path, device: torch.device | str) -> Data:
     DsrError
         The archive cannot be read or lacks something.
     """
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         try:
             with tarfile.open(archive) as tar:
                 tar.extractall(folder, filter="data")
         except (OSError, tarfile.TarError) as error:
             raise DsrError(f"{archive} is no archive of `python -m training pack`: {error}.") from error
+        for name in (*KINDS, *(f"{kind}.npz" for kind in DRAWINGS)):
+            if not (folder / name).exists():
+                raise DsrError(f"{archive} holds no {name}; make it with `python -m training pack`.")
         simulators = [
             FilmDamage.of(load_drawing(folder / f"{kind}.npz", seed=seed), device)
             for kind, (_, _, seed) in DRAWINGS.items()
         ]
-        photos, validation = (
-            Photos(list_photos(folder / kind), device) if (folder / kind).is_dir() else None
-            for kind in ("photos", "validation")
-        )
-    if photos is None or validation is None:
-        raise DsrError(f"{archive} holds no photographs; make it with `python -m training pack`.")
+        photos, validation = (Photos(list_photos(folder / kind), device) for kind in KINDS)
     return Data(photos, simulators[0], validation, simulators[1])
 
 

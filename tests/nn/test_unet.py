@@ -182,3 +182,25 @@ def test_caution_lowers_the_logit_and_leaves_the_fill():
         residual, logit = net(image)
     torch.testing.assert_close(logit, bold - 1.5)
     assert torch.equal(residual, bold_residual)
+
+
+@pytest.mark.parametrize(("levels", "multiple"), [(0, 8), (2, 8), (3, 8), (5, 32)])
+def test_holes_are_filled_over_the_levels_asked_for(levels, multiple):
+    config = replace(SMALL, fill_levels=levels)
+    assert config.stride == 8
+    assert config.multiple_of == multiple
+    image = torch.rand(1, 3, multiple, 2 * multiple)
+    with torch.no_grad():
+        residual, logit = UNet(config).eval()(image)
+    assert residual.shape == image.shape
+    assert logit.shape == (1, 1, multiple, 2 * multiple)
+
+
+def test_more_levels_fill_from_further_away():
+    image = torch.full((1, 3, 64, 64), 0.2)
+    image[..., 4:60, 4:60] = 0.9
+    logit = torch.full((1, 1, 64, 64), -20.0)
+    logit[..., 4:60, 4:60] = 20.0
+    near, far = (UNet(replace(SMALL, fill_levels=levels)).fill(image, logit) for levels in (0, 5))
+    assert (far[..., 32, 32] - 0.2).abs().max() < 0.02
+    assert (near[..., 32, 32] - 0.2).abs().max() > 0.1

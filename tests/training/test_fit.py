@@ -1,14 +1,11 @@
 import math
 import warnings
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import onnxruntime
 import pytest
-import skimage.data
 import torch
 import yaml
 from lightning.pytorch.callbacks import Callback
@@ -19,10 +16,11 @@ from dsr_core.nn.checkpoint import load_checkpoint
 from dsr_core.nn.resnet import WIDTHS
 from dsr_core.nn.unet import UNet, UNetConfig
 from dsr_core.nn.vgg import VGGFeatures
+from tests.training.tiny import tiny_plates
 from training import fit as trainer
 from training import restorer
 from training.config import Config, Stage, load_config
-from training.damage import FilmDamage, Triplet, details, drawing, plates
+from training.damage import FilmDamage, Triplet
 from training.losses import repair_terms
 from training.restorer import Restorer
 
@@ -36,29 +34,17 @@ pytestmark = [
 
 
 @pytest.fixture(scope="session")
-def photos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photos")
-    for name in ("astronaut", "coffee"):
-        cv2.imwrite(str(folder / f"{name}.png"), getattr(skimage.data, name)()[..., ::-1])
-    return folder
-
-
-@pytest.fixture(scope="session")
 def features():
     return VGGFeatures("random:0")
 
 
 @pytest.fixture(autouse=True)
-def _small(monkeypatch):
+def _small():
     """Draw few and small plates and validate on little: the trainer is on trial, not the plates."""
-
-    def two_plates(_folder, rng, *, frames, count):  # noqa: ARG001
-        return [plates.procedural_plate(400, density, rng) for density in (1, 4)]
-
-    monkeypatch.setattr(drawing, "damage_plates", two_plates)
-    monkeypatch.setattr(drawing, "detail_plates", partial(details.detail_plates, size=256))
-    monkeypatch.setattr(restorer, "VALIDATION_CROPS", 4)
-    monkeypatch.setattr(restorer, "VALIDATION_SIZE", 64)
+    with tiny_plates() as patch:
+        patch.setattr(restorer, "VALIDATION_CROPS", 4)
+        patch.setattr(restorer, "VALIDATION_SIZE", 64)
+        yield
 
 
 def small_config(photos, loss=1):

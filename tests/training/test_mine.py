@@ -69,3 +69,34 @@ def test_a_missing_folder_is_a_sentence(tmp_path, capsys, toy_model):
     arguments = ["--photos", str(tmp_path / "none"), "--model", str(toy_model)]
     assert main(["mine", *arguments, "--output", str(tmp_path / "x.csv")]) == 1
     assert "none" in capsys.readouterr().err
+
+
+class SeesLight(torch.nn.Module):
+    """A network that takes all that is bright for damage."""
+
+    def forward(self, image):
+        return image * 0, image.mean(1, keepdim=True) * 20 - 10
+
+
+def test_a_network_in_training_mines_at_two_sizes(folder):
+    photos = Photos(sorted(folder.iterdir()))
+    net = SeesLight().train()
+    found = mine.suspected(net, photos, range(2), torch.device("cpu"))
+    assert not net.training
+    # in cells of 32 pixels of the smaller picture: at half the size the mark lies where four of them meet
+    cells = [[160, 32], [160, 96], [224, 32], [224, 96], [192, 64]]
+    assert found[:, :3].tolist() == [[0, *cell] for cell in cells]  # "marked" comes before "plain"
+    assert found[:, 3].tolist() == [2] * 5  # roots of the areas: four pixels in each
+    assert mine.suspected(net, photos, [1], torch.device("cpu")).shape == (0, 4)
+
+
+def test_every_other_photograph_is_mined_and_the_rest_keep_their_places(folder):
+    photos = Photos(sorted(folder.iterdir()))
+    mine.mine_half(SeesLight(), photos, 1, torch.device("cpu"))
+    assert photos.places is None  # the plain one holds nothing
+    photos.places = torch.tensor([[0.0, 1, 2, 3], [1.0, 4, 5, 6]])
+    mine.mine_half(SeesLight(), photos, 1, torch.device("cpu"))
+    assert photos.places.tolist() == [[0, 1, 2, 3]]
+    mine.mine_half(SeesLight(), photos, 2, torch.device("cpu"))
+    assert photos.places[:, 0].tolist() == [0] * 5
+    assert photos.places[:, 3].tolist() == [2] * 5
