@@ -1,14 +1,12 @@
-"""Quantise a model: ``python -m training.quantize MODEL --tiles DIR --output FILE``.
+"""Quantise a model: ``python -m training quantize MODEL --tiles DIR --output FILE``.
 
 The body's convolutions and residual sums become 8-bit (QDQ; activations uint8; weights per channel, in seven
 bits, since sums of full ones overflow on CPUs without VNNI). The first convolution, the last one and all
-behind it stay float32: what they compute reaches the picture itself. The tiles come from ``training.pairs``,
-made of training photographs.
+behind it stay float32: what they compute reaches the picture itself. The tiles come from
+``python -m training pairs``, made of training photographs.
 """
 
 import argparse
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,18 +17,17 @@ from onnx import numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from dsr_core.atomic import check_free, write_all
-from dsr_core.errors import DsrError
 from dsr_core.models import ModelInfo, find_model
-from training.evaluate import load_pairs
+from training.measure.pairs import load_pairs
 
 
-class Tiles(CalibrationDataReader):
+class Tiles(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime knows no types
     """Feeds the damaged images of a folder of pairs, each ``(1, 3, H, W)`` float32 in [0, 1].
 
     Parameters
     ----------
     folder
-        What ``training.pairs`` wrote.
+        What ``python -m training pairs`` wrote.
     multiple_of
         The images are cropped to multiples of this.
     """
@@ -46,7 +43,7 @@ class Tiles(CalibrationDataReader):
             return None
         height, width = (side // self.multiple_of * self.multiple_of for side in pair.damaged.shape[:2])
         image = pair.damaged[:height, :width].transpose(2, 0, 1)[None]
-        return {"image": np.ascontiguousarray(image, np.float32) / 255}
+        return {"image": np.ascontiguousarray(image, np.float32) / np.float32(255)}
 
 
 def quantize(model: ModelInfo, tiles: Path, output: Path, *, overwrite: bool = False) -> ModelInfo:
@@ -105,22 +102,14 @@ def _in_single(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.quantize", description="Quantise a model.")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
     parser.add_argument("model", help="1, 2, 3 or the path of an ONNX file")
-    parser.add_argument("--tiles", type=Path, required=True, help="folder that training.pairs wrote")
+    parser.add_argument("--tiles", type=Path, required=True, help="folder that `pairs` wrote")
     parser.add_argument("--output", type=Path, required=True, help="the new .onnx file")
     parser.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
-    args = parser.parse_args(argv)
-    try:
-        quantize(find_model(args.model), args.tiles, args.output, overwrite=args.overwrite)
-    except DsrError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(f"{args.output}\n")
-    return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def command(args: argparse.Namespace) -> str:
+    """Do what the command line asks for, and return what to tell."""
+    return str(quantize(find_model(args.model), args.tiles, args.output, overwrite=args.overwrite).path)

@@ -6,9 +6,9 @@ import pytest
 import skimage.data
 
 from dsr_core.models import find_model
-from training.evaluate import load_pairs, model_method
-from training.metrics import measure, summarise
-from training.pairs import make_pairs
+from training.measure.methods import model_method
+from training.measure.metrics import measure, summarise
+from training.measure.pairs import load_pairs, make_pairs
 
 MASKS_DIFFER = 0.001  # of the pixels of all pairs, at most, between a model and its fast form
 REPAIRS_DIFFER = 3  # of 255, on average over the true damage of a pair that both repair
