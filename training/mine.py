@@ -1,6 +1,6 @@
 """Hard negative mining: where a model takes part of a clean photograph for damage.
 
-``python -m training mine --photos DIR --model 3-fast --output FILE.csv`` runs an earlier model over the
+``python -m training mine --photos DIR --model fast --output FILE.csv`` runs an earlier model over the
 photographs at half their size. Training then cuts a share of its crops around these places
 (``hard_negatives`` of a configuration, ``hard`` of the conditions), where there is most to learn.
 """
@@ -135,7 +135,7 @@ def write_places(path: Path, photos: Iterable[Path], model: str | Path) -> int:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("--photos", type=Path, required=True, help="folder of clean photographs")
-    parser.add_argument("--model", default="3-fast", help="model to learn the faults of (default: 3-fast)")
+    parser.add_argument("--model", default="fast", help="model to learn the faults of (default: fast)")
     parser.add_argument("--output", type=Path, required=True, help="table to write, *.csv")
 
 

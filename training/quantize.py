@@ -17,8 +17,13 @@ from onnx import numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
 from dsr_core.atomic import check_free, write_all
+from dsr_core.errors import DsrError
+from dsr_core.filter import predict, run
 from dsr_core.models import ModelInfo, find_model
 from training.measure.pairs import load_pairs
+
+MASKS_DIFFER = 0.001  # of the pixels, at most, between a model and its 8-bit form
+EVEN = 128  # of 255: a probability of one half
 
 
 class Tiles(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime knows no types
@@ -47,12 +52,13 @@ class Tiles(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime knows n
 
 
 def quantize(model: ModelInfo, tiles: Path, output: Path, *, overwrite: bool = False) -> ModelInfo:
-    """Write the quantised model with the metadata of its source, and "-fast" behind its name.
+    """Write the quantised model with the metadata of its source.
 
     Raises
     ------
     DsrError
-        The output exists, or there are no tiles.
+        The output exists, there are no tiles, or on them the masks of the two models differ by more than
+        :data:`MASKS_DIFFER`.
     """
     check_free([output], overwrite=overwrite)
     graph = _in_single(onnx.load(model.path))
@@ -78,11 +84,30 @@ def quantize(model: ModelInfo, tiles: Path, output: Path, *, overwrite: bool = F
                 extra_options={"CalibMovingAverage": True},  # one tile's extremes cost all others precision
             )
         written = onnx.load(path)
-        onnx.helper.set_model_props(written, model.metadata | {"name": f"{model.name}-fast"})
+        onnx.helper.set_model_props(written, model.metadata)
         onnx.save(written, path)
+        differ = masks_differ(model, find_model(path), tiles)
+        if differ > MASKS_DIFFER:
+            raise DsrError(
+                f"In 8 bits {differ:.3%} of the pixels change sides, more than {MASKS_DIFFER:.1%}; nothing "
+                "was written. Calibrate with other tiles."
+            )
 
     write_all({output: write}, overwrite=overwrite)
     return find_model(output)
+
+
+def masks_differ(first: ModelInfo, second: ModelInfo, tiles: Path) -> float:
+    """Return the share of the tiles' pixels that one of two models takes for damage, the other not."""
+    differ = pixels = 0
+    for pair in load_pairs(tiles):
+        one, other = (
+            run(predict(pair.damaged, model=model.path, provider="cpu")).probability >= EVEN
+            for model in (first, second)
+        )
+        differ += int(np.count_nonzero(one != other))
+        pixels += one.size
+    return float(differ / pixels)
 
 
 def _in_single(model: onnx.ModelProto) -> onnx.ModelProto:
