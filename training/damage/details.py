@@ -221,11 +221,12 @@ def _gloss(canvas: Plate, rng: Rng) -> None:
 
 
 DETAILS: tuple[Callable[[Plate, Rng], None], ...] = (
-    _lettering, _print, _print, _wires, _rigging, _rigging, _struts, _fence, _halftone, _rebate, _bulbs,
-    _rims, _glints, _gloss, _lights,
+    _lettering, _print, _print, _print, _print, _wires, _rigging, _rigging, _struts, _fence, _halftone, _rebate,
+    _bulbs, _rims, _glints, _gloss, _lights,
 )  # fmt: skip
 # no twigs, no lashes: adrift in a sky, nobody can tell them from hairs, and a network learns to leave hairs
-PRINT_DETAILS = 3  # the first ones, which belong on paper, too
+PRINT_DETAILS = 5  # the first ones, which belong on paper, too
+LINE_DETAILS = range(5, 9)  # wires and rails
 BRIGHT_DETAILS, NIGHT_DETAILS = 4, 2  # the last ones: always bright; on a darkened picture
 
 

@@ -178,7 +178,7 @@ def hair_plate(size: int, count: int, rng: Rng) -> Plate:
             length = math.exp(rng.uniform(math.log(40), math.log(700)))
             start = middle + rng.normal(0, 25, 2) * (strands > 1)
             line = start + fibre(rng, length, math.exp(rng.uniform(math.log(0.5), math.log(9))))
-            polyline(coverage, line, int(rng.integers(3, 9)))
+            polyline(coverage, line, int(rng.integers(2, 6)))
     return number_defects(coverage, rng)
 
 

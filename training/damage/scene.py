@@ -10,7 +10,14 @@ import torch
 from torch import Tensor
 
 from training.damage.atlas import Atlas, view
-from training.damage.details import BRIGHT_DETAILS, DETAILS, NIGHT_DETAILS, PRINT_DETAILS, plates_of
+from training.damage.details import (
+    BRIGHT_DETAILS,
+    DETAILS,
+    LINE_DETAILS,
+    NIGHT_DETAILS,
+    PRINT_DETAILS,
+    plates_of,
+)
 from training.damage.draw import Draw, constant
 from training.damage.film import LUMA, blur, smooth_noise
 
@@ -55,7 +62,7 @@ def add_details(photos: Tensor, plates: Atlas, draw: Draw, only: Sequence[str] =
     ink = torch.where(bright[:, None], draw.uniform3(0.75, 1.0), ink)[..., None, None]
     ink = torch.where(is_mono(photos), ink.mean(1, keepdim=True), ink)
     # a wire or a rail before a dark ground is no scratch
-    lines = (kinds >= 3) & (kinds < 7) & draw.chance(0.3)
+    lines = (kinds >= LINE_DETAILS.start) & (kinds < LINE_DETAILS.stop) & draw.chance(0.3)
     night = night | lines[:, None, None, None]
     dim = torch.where(night, draw.uniform(0.05, 0.5)[:, None, None, None], 1.0)
     return torch.lerp(photos * dim, ink.expand_as(photos), alpha)
