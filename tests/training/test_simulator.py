@@ -195,8 +195,8 @@ def test_hairs_are_thin_long_and_each_with_a_number():
 
 def test_details_are_chosen_by_their_names():
     count = len(DETAILS)
-    assert plates_of(("print",), 2 * count) == [1, 2, count + 1, count + 2]
-    assert plates_of(("wires", "lettering"), count) == [0, 3]
+    assert plates_of(("print",), 2 * count) == [1, 2, 3, 4, count + 1, count + 2, count + 3, count + 4]
+    assert plates_of(("wires", "lettering"), count) == [0, 5]
     with pytest.raises(DsrError, match="no details birds; there are lettering, print"):
         plates_of(("birds",), count)
 

@@ -221,8 +221,8 @@ def _gloss(canvas: Plate, rng: Rng) -> None:
 
 
 DETAILS: tuple[Callable[[Plate, Rng], None], ...] = (
-    _lettering, _print, _print, _print, _print, _wires, _rigging, _rigging, _struts, _fence, _halftone, _rebate,
-    _bulbs, _rims, _glints, _gloss, _lights,
+    _lettering, _print, _print, _print, _print, _wires, _rigging, _rigging, _struts, _fence, _halftone,
+    _rebate, _bulbs, _rims, _glints, _gloss, _lights,
 )  # fmt: skip
 # no twigs, no lashes: adrift in a sky, nobody can tell them from hairs, and a network learns to leave hairs
 PRINT_DETAILS = 5  # the first ones, which belong on paper, too
