@@ -22,8 +22,9 @@ COMMANDS = {
     "pairs": ("training.measure.pairs", "make the validation pairs"),
     "evaluate": ("training.measure.evaluate", "measure models on the pairs"),
     "real": ("training.measure.real", "measure models on real film"),
+    "card": ("training.measure.card", "write the card of a model"),
     "compare": ("training.measure.compare", "set short trainings side by side"),
-    "quantize": ("training.quantize", "make the fast form of a model"),
+    "quantize": ("training.quantize", "make the 8-bit form of a model"),
     "convert-vgg": ("training.convert_vgg", "make VGG features of a Keras VGG16"),
     "pretrain-vgg": ("training.pretrain_vgg", "train VGG features on photographs"),
 }

@@ -107,6 +107,7 @@ def export_onnx(checkpoint: str | Path, output: str | Path, *, overwrite: bool =
         "multiple_of": str(model.config.multiple_of),
         "margin": str(measure_margin(face, model.config.multiple_of)),
         "margin_tolerance": " ".join(f"{name} {value:.4f}" for name, value in MARGIN_TOLERANCE.items()),
+        "caution": f"{model.config.caution:g}",
         "project_version": version("dust-scratch-removal"),
     }
     graph = _store_half(_to_onnx(face, model.config.multiple_of))
