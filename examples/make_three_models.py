@@ -1,6 +1,6 @@
 """Make the README's row: a damaged picture, the same by models 1, 2 and 3, and as it was.
 
-The picture is scikit-image's coffee (Rachel Michetti, public domain), damaged by this project's simulator. Run
+The picture is the coffee of scikit-image (Rachel Michetti, public domain), damaged by this simulator. Run
 from the project's folder: ``python examples/make_three_models.py``.
 """
 

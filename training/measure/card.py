@@ -53,8 +53,8 @@ def card(model: ModelInfo, results: Path, real: Path) -> str:
     head = [
         f"# {model.name}",
         "",
-        f"Removes dust, hairs and scratches from scanned film. `{model.path.name}`, sha256 `{model.sha256[:12]}`.",
-        "Written by `python -m training card`, but for its last part.",
+        f"Removes dust, hairs and scratches from scanned film: `{model.path.name}`, sha256",
+        f"`{model.sha256[:12]}`. Written by `python -m training card`, but for its last part.",
     ]
     return "\n".join([*head, "", "| | |", "|---|---|", *rows, *figures, ""])
 
