@@ -27,9 +27,9 @@ from dsr_core import DsrError
 from dsr_core.engine import cuda_fault
 from dsr_core.models import ModelInfo, find_model
 from dsr_core.nn.unet import UNet, UNetConfig
-from training.compare import cost
 from training.config import load_config
-from training.report import write_page
+from training.measure.compare import cost
+from training.measure.report import write_page
 
 MEGAPIXELS = (1, 3, 6, 12, 24, 50, 100, 200)
 SIXTEEN_BITS = (6, 24, 100)
@@ -126,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--config", type=Path, default=Path("training/configs/model-3.yaml"), help="how it was trained"
     )
-    parser.add_argument("--quantised", metavar="PATH", help="what training.quantize made of it")
+    parser.add_argument("--quantised", metavar="PATH", help="what `python -m training quantize` made of it")
     parser.add_argument("--pairs", type=Path, help="validation pairs: what would skipping tiles bring?")
     parser.add_argument("--largest", type=float, default=200, metavar="MP", help="default: %(default)s")
     args = parser.parse_args(argv)

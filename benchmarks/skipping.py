@@ -7,7 +7,7 @@ import numpy as np
 
 from dsr_core import predict, run
 from dsr_core.models import ModelInfo
-from training.evaluate import load_pairs
+from training.measure.pairs import load_pairs
 
 SIDE = 256
 """Of the squares that are skipped or not, in pixels; in smaller ones, margins would cost too much."""

@@ -22,8 +22,8 @@ from dsr_core.nn.checkpoint import save_checkpoint
 from dsr_core.nn.resnet import WIDTHS
 from dsr_core.nn.unet import UNet, UNetConfig, fold_norms
 from dsr_core.tiles import Grid
-from training.baselines import dust_and_scratches, top_hat_telea
-from training.compare import best
+from training.measure.compare import best
+from training.measure.methods import dust_and_scratches, top_hat_telea
 
 TILE = 1024
 """Side in pixels of what networks are compared on; a multiple of 32."""

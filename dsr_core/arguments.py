@@ -50,13 +50,7 @@ def make_parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
     for command in (restore, detect):
         _add_options(command)
         _add_reading(command)
-        command.add_argument("--model", default="3", metavar="1|2|3|PATH", help="default: %(default)s")
-        command.add_argument(
-            "--quality",
-            choices=("best", "fast"),
-            default="best",
-            help="fast: 8 bits, for CPUs; default: best",
-        )
+        command.add_argument("--model", default="3", metavar="fast|1|2|3|PATH", help="default: %(default)s")
         command.add_argument("--provider", choices=PROVIDERS, default="auto", help="default: %(default)s")
         command.add_argument("--overwrite", action="store_true", help="replace files that exist")
         command.add_argument("--json", action="store_true", help="one line of JSON for each file")

@@ -12,7 +12,6 @@ from typing import Any
 from dsr_core.arguments import FORMATS, make_parser
 from dsr_core.console import Console
 from dsr_core.errors import DsrError
-from dsr_core.models import NUMBERS
 from dsr_core.options import Options, described
 
 _INTERRUPTED = 130  # what shells return for Ctrl+C
@@ -38,16 +37,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.note("Stopped; nothing was left behind.")
         return _INTERRUPTED
     return code or int(console.unsaid)
-
-
-def _model(chosen: argparse.Namespace) -> str:
-    """Return the name of the model that --model and --quality ask for."""
-    model: str = chosen.model
-    if chosen.quality == "best":
-        return model
-    if model not in NUMBERS:
-        raise DsrError(f"--quality fast goes with the models {', '.join(NUMBERS)}, not with {model}.")
-    return f"{model}-fast"
 
 
 def _options(chosen: argparse.Namespace) -> Options:
@@ -139,7 +128,7 @@ def _job(
     return Job(
         source=source,
         options=_options(chosen),
-        model=_model(chosen),
+        model=chosen.model,
         provider=chosen.provider,
         output=output,
         mask=mask,

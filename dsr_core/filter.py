@@ -46,7 +46,7 @@ def predict(
         ``(H, W)`` grey, ``(H, W, 2)`` grey and alpha, ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGB and alpha;
         uint8, uint16, uint32, float16, float32 or float64 (1.0 is white).
     model
-        ``"1"``, ``"2"``, ``"3"``, one of these with ``"-fast"``, or the path of an ONNX file.
+        ``"fast"``, ``"1"``, ``"2"``, ``"3"``, or the path of an ONNX file.
     provider
         ``"auto"``, ``"cuda"`` or ``"cpu"``.
     linear

@@ -9,9 +9,8 @@ from typing import Any
 from dsr_core.errors import DsrError
 from dsr_core.onnx_file import has_external_data
 
-NUMBERS = ("1", "2", "3")
-MODEL_NAMES = tuple(f"{number}-fast" for number in NUMBERS) + NUMBERS
-"""The models that may ship, from the least to the best; a fast one is quantised to 8 bits, for CPUs."""
+MODEL_NAMES = ("fast", "1", "2", "3")
+"""What may ship: a small model in 8 bits, for CPUs, and a large one trained with each of the losses."""
 
 _HERE = Path(__file__).resolve().parent
 
@@ -62,8 +61,8 @@ def find_model(model: str | Path = "3") -> ModelInfo:
     Parameters
     ----------
     model
-        ``"1"``, ``"2"``, ``"3"``, ``"1-fast"``, ``"2-fast"`` or ``"3-fast"`` for a model that ships with the
-        package, else the path of an ONNX file.
+        ``"1"``, ``"2"``, ``"3"`` or ``"fast"`` for a model that ships with the package, else the path of an
+        ONNX file.
 
     Raises
     ------
@@ -80,7 +79,7 @@ def find_model(model: str | Path = "3") -> ModelInfo:
     else:
         path = Path(model).expanduser().resolve()
         if not path.is_file():
-            raise DsrError(f"There is no model {model}; use 1, 2, 3 or the path of an .onnx file.")
+            raise DsrError(f"There is no model {model}; use fast, 1, 2, 3 or the path of an .onnx file.")
     stat = path.stat()
     return _read_info(path, stat.st_mtime_ns, stat.st_size)
 

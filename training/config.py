@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
-import yaml
+from pydantic import ConfigDict
 
-from dsr_core.errors import DsrError
-from dsr_core.nn.losses import VARIANTS
 from dsr_core.nn.unet import UNetConfig
+from training.reading import STRICT, Changes, read_yaml, structure
 
 
 @dataclass(frozen=True)
@@ -21,8 +20,6 @@ class Stage:
         Shown in the progress bar and the curves.
     steps
         Optimiser steps.
-    task
-        ``"repair"``: remove simulated damage. ``"prior"``: recolour and sharpen degraded clean photographs.
     crop, batch
         Side of the crops in pixels (a multiple of 16) and their number a step and device.
     learning_rate
@@ -37,13 +34,12 @@ class Stage:
 
     name: str
     steps: int
-    task: str = "repair"
     crop: int = 128
     batch: int = 16
     learning_rate: float = 1e-3
     freeze_encoder: bool = False
     perceptual: float = 0.0
-    conditions: dict[str, Any] = field(default_factory=dict)
+    conditions: Changes = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,7 +71,8 @@ class Config:
     validation_photos
         Folder of photographs for validation.
     hard_negatives
-        Table of ``training.mine``: places that an earlier model took for damage (see ``Conditions.hard``).
+        Table of ``python -m training mine``: places that an earlier model took for damage (see
+        ``Conditions.hard``).
     conditions
         Changes to ``training.damage.Conditions``.
     seed
@@ -85,8 +82,11 @@ class Config:
     caution
         What is taken from the damage logit of the finished model, in nats: the training shows far more damage
         than film has, and what is clean must not be touched at the default sensitivity.
-    weight_decay, gradient_clip
-        Of AdamW, and the largest gradient norm.
+    weight_decay
+        Of both halves of :class:`training.muon.Muon`, the orthogonal steps and AdamW's: a step takes this
+        times the half's learning rate of each of its parameters.
+    gradient_clip
+        The largest norm of the gradient.
     validate_every, checkpoint_every
         In steps.
     training_data
@@ -95,8 +95,10 @@ class Config:
         Of the model.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = STRICT
+
     name: str
-    loss: int
+    loss: Literal[1, 2, 3]
     stages: tuple[Stage, ...]
     photos: Path
     validation_photos: Path
@@ -110,7 +112,7 @@ class Config:
     frames: tuple[str, ...] = ("01", "03", "04", "05", "07")
     validation_frames: tuple[str, ...] = ("08", "10")
     hard_negatives: Path | None = None
-    conditions: dict[str, Any] = field(default_factory=dict)
+    conditions: Changes = field(default_factory=dict)
     seed: int = 0
     ema: float = 0.999
     caution: float = 0.0
@@ -134,12 +136,6 @@ class Config:
         return self.stages[-1], 1.0
 
 
-def _read(path: Path) -> dict[str, Any]:
-    values = yaml.safe_load(path.read_text())
-    base = values.pop("base", None)
-    return _read(path.parent / base) | values if base else values
-
-
 def load_config(path: Path) -> Config:
     """Read a YAML file; relative paths in it are relative to the working directory.
 
@@ -148,23 +144,12 @@ def load_config(path: Path) -> Config:
     Raises
     ------
     DsrError
-        If the file cannot be read, or a field is unknown, missing or wrong.
+        The file cannot be read, or a field or condition is unknown, missing or of the wrong kind.
     """
-    try:
-        values = _read(path)
-        values["stages"] = tuple(Stage(**stage) for stage in values["stages"])
-        if "network" in values:
-            lists = {key: tuple(v) if isinstance(v, list) else v for key, v in values["network"].items()}
-            values["network"] = UNetConfig(**lists)
-        for key in ("photos", "validation_photos", "damage_data", "initial", "hard_negatives"):
-            if values.get(key) is not None:
-                values[key] = Path(values[key])
-        for key in ("frames", "validation_frames"):
-            if key in values:
-                values[key] = tuple(values[key])
-        config = Config(**values)
-    except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
-        raise DsrError(f"{path} is not a training configuration: {error}.") from error
-    if config.loss not in VARIANTS:
-        raise DsrError(f"{path}: loss is {config.loss}, not one of 1, 2, 3.")
-    return config
+    return structure(Config, _read(path), path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    values = read_yaml(path)
+    base = values.pop("base", None)
+    return _read(path.parent / str(base)) | values if base else values

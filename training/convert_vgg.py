@@ -1,4 +1,4 @@
-"""Make VGG features of a Keras VGG16: ``python -m training.convert_vgg SOURCE --photos DIR --output FILE``.
+"""Make VGG features of a Keras VGG16: ``python -m training convert-vgg SOURCE --photos DIR --output FILE``.
 
 For where torchvision's weights cannot be had, but ImageNet's VGG16 (Simonyan, Zisserman, *Very Deep
 Convolutional Networks for Large-Scale Image Recognition*, 2015) lies in an ONNX file under Keras's names.
@@ -12,9 +12,7 @@ in the "normalised VGG" of Gatys, Ecker, Bethge, *Image Style Transfer Using Con
 """
 
 import argparse
-import logging
 import re
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -26,8 +24,6 @@ from dsr_core.errors import DsrError
 from dsr_core.nn.vgg import LAYERS, VGGFeatures, normalise, vgg16_bn_features
 from training.damage.film import blur
 from training.photos import Photos, list_photos
-
-log = logging.getLogger("training.convert_vgg")
 
 NAMES = tuple(
     f"block{block}_conv{number}"
@@ -244,39 +240,46 @@ def table(features: VGGFeatures, photos: Tensor) -> str:
     return "\n".join(lines)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.convert_vgg", description="Make VGG features of a Keras VGG16."
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
     parser.add_argument("source", type=Path, metavar="SOURCE.onnx", help="ONNX file with Keras's VGG16")
     parser.add_argument("--photos", type=Path, required=True, help="folder of clean photographs")
     parser.add_argument("--output", type=Path, required=True, help="weights file to write (59 MB)")
     parser.add_argument("--half", action="store_true", help="write the kernels in half precision (29 MB)")
-    parser.add_argument("--count", type=int, default=24, help="photographs that the mean is taken over")
-    parser.add_argument("--crop", type=int, default=224, help="side of what is seen of each, at least 16")
-    args = parser.parse_args(argv)
-    if args.count < 1 or args.crop < 16:
-        parser.error("--count must be at least 1 and --crop at least 16")
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        check_free([args.output], overwrite=False)
-        convolutions = read_keras(args.source)
-        if not args.photos.is_dir():
-            raise DsrError(f"There is no folder '{args.photos}'; name one of clean photographs.")  # noqa: TRY301
-        photos = _crops(list_photos(args.photos), args.count, args.crop)
-        features, means = convert(convolutions, photos[..., :-1])
-        state = features.state_dict()
-        if args.half:
-            state = {key: value.half() if value.ndim == 4 else value for key, value in state.items()}
-        write_all({args.output: lambda path: torch.save(state, path)}, overwrite=False)
-        log.info("original's mean activations: %s", ", ".join(f"{mean:.3g}" for mean in means))
-        for name in (args.output, "random:0"):
-            log.info("%s", table(VGGFeatures(name), photos))
-    except DsrError as problem:
-        log.error("%s", problem)  # noqa: TRY400 - a sentence for the user, no traceback
-        return 1
-    return 0
+    parser.add_argument(
+        "--count", type=_at_least(1), default=24, help="photographs that the mean is taken over"
+    )
+    parser.add_argument(
+        "--crop", type=_at_least(16), default=224, help="side of what is seen of each, at least 16"
+    )
+
+
+def command(args: argparse.Namespace) -> str:
+    """Do what the command line asks for, and return what to tell."""
+    check_free([args.output], overwrite=False)
+    convolutions = read_keras(args.source)
+    if not args.photos.is_dir():
+        raise DsrError(f"There is no folder '{args.photos}'; name one of clean photographs.")
+    photos = _crops(list_photos(args.photos), args.count, args.crop)
+    features, means = convert(convolutions, photos[..., :-1])
+    state = features.state_dict()
+    if args.half:
+        state = {key: value.half() if value.ndim == 4 else value for key, value in state.items()}
+    write_all({args.output: lambda path: torch.save(state, path)}, overwrite=False)
+    head = f"original's mean activations: {', '.join(f'{mean:.3g}' for mean in means)}"
+    tables = [table(VGGFeatures(name), photos) for name in (args.output, "random:0")]
+    return "\n".join([head, *tables])
+
+
+def _at_least(low: int) -> Callable[[str], int]:
+    """Return what reads a whole number, and refuses one below ``low``."""
+
+    def read(text: str) -> int:
+        if int(text) < low:
+            raise argparse.ArgumentTypeError(f"must be at least {low}")
+        return int(text)
+
+    return read
 
 
 def _crops(paths: Sequence[Path], count: int, size: int) -> Tensor:
@@ -284,7 +287,3 @@ def _crops(paths: Sequence[Path], count: int, size: int) -> Tensor:
     chosen = paths[:: max(1, len(paths) // count)][:count]
     rng = torch.Generator().manual_seed(0)
     return torch.cat([Photos([path]).crops(1, size + 1, ZOOM, rng)[:, :, :-1] for path in chosen])
-
-
-if __name__ == "__main__":
-    sys.exit(main())

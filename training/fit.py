@@ -1,14 +1,11 @@
-"""Train a model: ``python -m training.fit --config training/configs/model-3.yaml``.
+"""Train a model: ``python -m training fit --config training/configs/model-3.yaml``.
 
 A run can be killed at any time: started again with the same command, it goes on from its last checkpoint, and
 with the batches it would have seen.
 """
 
 import argparse
-import logging
 import platform
-import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,12 +17,10 @@ import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, Timer
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from dsr_core.errors import DsrError
 from dsr_core.nn.checkpoint import load_checkpoint
 from training.config import Config, load_config
-from training.module import Restorer
-
-log = logging.getLogger("training.fit")
+from training.muon import multiplies_bfloat16
+from training.restorer import Restorer
 
 
 class Throughput(Callback):
@@ -65,9 +60,8 @@ class Throughput(Callback):
 
 def _precision() -> str:
     """bfloat16 where the hardware multiplies it: GPUs, and CPUs with AMX or AVX512-BF16."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-    multiplies = any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16"))
-    return "bf16-mixed" if torch.cuda.is_available() or multiplies else "32-true"
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return "bf16-mixed" if multiplies_bfloat16(device) else "32-true"
 
 
 def fit(config: Config, folder: Path, *, max_time: timedelta | None = None, **trainer_options: Any) -> Path:
@@ -123,37 +117,29 @@ def fit(config: Config, folder: Path, *, max_time: timedelta | None = None, **tr
     return model
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.fit", description="Train a dust and scratch removal model."
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
     parser.add_argument(
         "--config", type=Path, required=True, help="a YAML file such as training/configs/model-3.yaml"
     )
     parser.add_argument("--output-dir", type=Path, help="default: runs/NAME; a run found there is resumed")
-    parser.add_argument("--max-time", help="stop after this time, DD:HH:MM:SS; start again to go on")
+    parser.add_argument(
+        "--max-time", type=_duration, metavar="DD:HH:MM:SS", help="stop after this time; start again to go on"
+    )
     parser.add_argument("--initial", type=Path, help="start from the weights of this checkpoint")
     parser.add_argument("--devices", default="auto", help="number of devices (default: all)")
     parser.add_argument("--nodes", type=int, default=1, help="number of machines")
-    args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        config = load_config(args.config)
-        if args.initial:
-            config = replace(config, initial=args.initial)
-        limit = None
-        if args.max_time:
-            days, hours, minutes, seconds = map(int, args.max_time.split(":"))
-            limit = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-        folder = args.output_dir or Path("runs") / config.name
-        model = fit(config, folder, max_time=limit, devices=args.devices, num_nodes=args.nodes)
-    except DsrError as error:
-        log.error("%s", error)  # noqa: TRY400 - a sentence for the user, no traceback
-        return 1
-    log.info("%s", model)
-    return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def command(args: argparse.Namespace) -> str:
+    """Do what the command line asks for, and return what to tell."""
+    config = load_config(args.config)
+    if args.initial:
+        config = replace(config, initial=args.initial)
+    folder = args.output_dir or Path("runs") / config.name
+    return str(fit(config, folder, max_time=args.max_time, devices=args.devices, num_nodes=args.nodes))
+
+
+def _duration(text: str) -> timedelta:
+    days, hours, minutes, seconds = map(int, text.split(":"))
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)

@@ -10,6 +10,24 @@ from training.damage import VISIBLE, Triplet
 RING = 3
 """Pixels around the damage where the repair must be right too: the filter grows and feathers its mask."""
 
+INSIDE = 5.0
+"""Weight of the mean absolute error of the repair in and around the damage."""
+
+COMPOSITE = 20.0
+"""Weight of the mean absolute error of the whole picture, repaired by the probability of damage."""
+
+MASK = 6.0
+"""Weight of the cross entropy of the mask, a mean over all pixels."""
+
+DICE = 0.3
+"""Weight of the Dice loss of the mask, which counts the damage of the batch and not its clean pixels."""
+
+FEW = 0.002
+"""Share of all pixels below which damage counts for less: that of a nearly clean batch is not blown up."""
+
+DICE_FLOOR = 50
+"""Pixels that the Dice loss adds to overlap and sum: a batch without damage has a loss near 0."""
+
 
 def repair_terms(image: Tensor, residual: Tensor, logit: Tensor, truth: Triplet) -> dict[str, Tensor]:
     """Return the weighted terms of the damage-removal loss.
@@ -33,12 +51,12 @@ def repair_terms(image: Tensor, residual: Tensor, logit: Tensor, truth: Triplet)
     pixels = image.shape[0] * image.shape[2] * image.shape[3]
     entropy = F.binary_cross_entropy_with_logits(logit, mask, reduction="none") * judged
     overlap = (probability * mask).sum()
-    dice = 1 - (2 * overlap + 50) / ((probability * judged).sum() + mask.sum() + 50)
+    dice = 1 - (2 * overlap + DICE_FLOOR) / ((probability * judged).sum() + mask.sum() + DICE_FLOOR)
     return {
-        "inside": 5 * (error * near).sum() / (near.sum() + 0.002 * pixels),
-        "composite": 20 * composite,
-        "mask": 6 * entropy.sum() / pixels,
-        "dice": 0.3 * dice,
+        "inside": INSIDE * (error * near).sum() / (near.sum() + FEW * pixels),
+        "composite": COMPOSITE * composite,
+        "mask": MASK * entropy.sum() / pixels,
+        "dice": DICE * dice,
     }
 
 
@@ -59,4 +77,5 @@ def perceptual_term(
     known = judge.target_features(target)
     composite = image + residual * torch.sigmoid(logit)
     raw = torch.lerp(target, image + residual, near)
-    return (judge(composite, target, known) + judge(raw, target, known)) / 2
+    judged: Tensor = judge(composite, target, known) + judge(raw, target, known)
+    return judged / 2

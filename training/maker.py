@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from dsr_core.errors import DsrError
 from training.damage import Triplet
 
 
@@ -41,16 +42,31 @@ class Maker:
         self.worker.start()
 
     def get(self) -> Triplet:
-        """Wait for the next batch."""
+        """Wait for the next batch.
+
+        Raises
+        ------
+        DsrError
+            The worker has ended; why, it has said on stderr.
+        """
         self.step += 1
         if self.device.type != "cuda":
-            return Triplet(*self.ready.get())
-        truth, made = self.ready.get()
+            return Triplet(*self._wait())
+        truth, made = self._wait()
         stream = torch.cuda.current_stream()
         stream.wait_event(made)
         for part in truth:
             part.record_stream(stream)
         return truth  # type: ignore[no-any-return]
+
+    def _wait(self) -> Any:
+        while True:
+            try:
+                return self.ready.get(timeout=1)
+            except queue.Empty:
+                if not self.worker.is_alive():
+                    message = "What makes the batches has ended; see the error above, and the memory left."
+                    raise DsrError(message) from None
 
     def stop(self) -> None:
         """End the worker."""

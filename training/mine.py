@@ -1,14 +1,12 @@
 """Hard negative mining: where a model takes part of a clean photograph for damage.
 
-``python -m training.mine --photos DIR --model 3-fast --output FILE.csv`` runs an earlier model over the
+``python -m training mine --photos DIR --model fast --output FILE.csv`` runs an earlier model over the
 photographs at half their size. Training then cuts a share of its crops around these places
 (``hard_negatives`` of a configuration, ``hard`` of the conditions), where there is most to learn.
 """
 
 import argparse
 import csv
-import logging
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -23,8 +21,6 @@ import dsr_core
 from dsr_core.errors import DsrError
 from dsr_core.nn.unet import UNet
 from training.photos import Photos, list_photos, read_photo
-
-log = logging.getLogger("training.mine")
 
 SUSPECTED = 64  # of 255: half of what it takes to be repaired, so that near misses are learned from, too
 
@@ -48,7 +44,7 @@ def false_alarms(photo: NDArray[np.uint8], model: str | Path) -> NDArray[np.floa
     found = dsr_core.run(dsr_core.predict(half, model=model)).probability >= SUSPECTED
     _, _, stats, centroids = cv2.connectedComponentsWithStats(found.view(np.uint8))
     places = np.stack([centroids[:, 1] * 2, centroids[:, 0] * 2, stats[:, cv2.CC_STAT_AREA]], -1)
-    return places[1:]
+    return np.asarray(places[1:], np.float64)
 
 
 @torch.no_grad()
@@ -114,9 +110,11 @@ def read_places(path: Path, photos: Sequence[Path]) -> Tensor:
             [index[row["file"]], float(row["y"]), float(row["x"]), float(row["area"]) ** 0.5] for row in rows
         ]
     except (OSError, KeyError, ValueError) as error:
-        raise DsrError(f"{path} is not a table of training.mine: {error}.") from error
+        raise DsrError(f"{path} is not a table of `python -m training mine`: {error}.") from error
     if not places:
-        raise DsrError(f"{path} names none of the photographs; run training.mine on their folder.")
+        raise DsrError(
+            f"{path} names none of the photographs; run `python -m training mine` on their folder."
+        )
     return torch.tensor(places)
 
 
@@ -134,24 +132,14 @@ def write_places(path: Path, photos: Iterable[Path], model: str | Path) -> int:
     return count
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.mine", description="Find what a model takes for damage in clean photographs."
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
     parser.add_argument("--photos", type=Path, required=True, help="folder of clean photographs")
-    parser.add_argument("--model", default="3-fast", help="model to learn the faults of (default: 3-fast)")
+    parser.add_argument("--model", default="fast", help="model to learn the faults of (default: fast)")
     parser.add_argument("--output", type=Path, required=True, help="table to write, *.csv")
-    args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        count = write_places(args.output, list_photos(args.photos), args.model)
-        log.info("%d places in %s", count, args.output)
-    except (DsrError, OSError) as error:
-        log.error("%s", error)  # noqa: TRY400 - a sentence for the user, no traceback
-        return 1
-    return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def command(args: argparse.Namespace) -> str:
+    """Do what the command line asks for, and return what to tell."""
+    count = write_places(args.output, list_photos(args.photos), args.model)
+    return f"{count} places in {args.output}"

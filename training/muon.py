@@ -29,12 +29,13 @@ def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
     for _ in range(iterations):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return (x.mT if tall else x).to(matrices.dtype)
+    turned: Tensor = x.mT if tall else x
+    return turned.to(matrices.dtype)
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
     """Tell whether a device has units for matrices of bfloat16: without them it is slower than float32."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return device.type == "cuda" or any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16"))
 
 
@@ -56,7 +57,7 @@ class Muon(torch.optim.AdamW):
     lr
         Learning rate of the kernels; a fifth of it is AdamW's.
     weight_decay
-        As of AdamW.
+        Of both halves: a step takes this times the half's learning rate of each of its parameters.
     """
 
     def __init__(self, net: nn.Module, head: nn.Module, lr: float, weight_decay: float) -> None:
@@ -73,7 +74,7 @@ class Muon(torch.optim.AdamW):
         super().__init__(groups, lr=lr, weight_decay=weight_decay, fused=on_gpu or None, capturable=on_gpu)
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step."""
         loss = None
         if closure is not None:
@@ -92,12 +93,12 @@ class Muon(torch.optim.AdamW):
 
     def _turn(self, kernels: list[Tensor], lr: float | Tensor, weight_decay: float) -> None:
         """Take the step of kernels of one shape, and their gradients, so that AdamW leaves them alone."""
+        gradients = [kernel.grad for kernel in kernels if kernel.grad is not None]
         for kernel in kernels:
             state = self.state[kernel]
             if not state:
                 state["momentum"] = torch.zeros_like(kernel)
                 state["step"] = torch.tensor(0.0)  # which AdamW looks for when it is loaded
-        gradients = [kernel.grad for kernel in kernels]
         momenta = [self.state[kernel]["momentum"] for kernel in kernels]
         torch._foreach_lerp_(momenta, gradients, 1 - MOMENTUM)
         matrices = torch.stack(gradients).lerp(torch.stack(momenta), MOMENTUM).flatten(2)  # Nesterov's

@@ -1,18 +1,15 @@
 """Pack what a training needs into one archive, for a machine that takes little and waits for nobody.
 
-``python -m training.pack --photos FOLDER --validation FOLDER --damage-data FOLDER --output DATA.tar`` shrinks
+``python -m training pack --photos FOLDER --validation FOLDER --damage-data FOLDER --output DATA.tar`` shrinks
 the photographs and draws the simulator's plates. AVIF at 4:4:4: formats that halve the resolution of the
 colour teach a network to take all sharp colour for damage.
 """
 
 import argparse
 import io
-import logging
 import os
-import sys
 import tarfile
 import tempfile
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -27,10 +24,11 @@ from training.damage import FilmDamage, Triplet
 from training.damage.drawing import draw_plates, load_drawing
 from training.photos import Photos, list_photos
 
-log = logging.getLogger("training.pack")
-
 DRAWINGS = {"damage": (("01", "03", "04", "05", "07"), 12, 0), "validation-damage": (("08", "10"), 3, 1)}
 """Real frames, number of other plates, and seed of each drawing."""
+
+KINDS = ("photos", "validation")
+"""Folders of photographs in an archive: to train on, and to watch the training by."""
 
 VALIDATION = {"aimed": 0.0, "amount": (0.3, 1.0), "details": 0.2, "hard": 0.0}
 """What sets the fixed batch apart from the conditions of the training."""
@@ -100,7 +98,7 @@ def pack(
         ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool,
         tempfile.TemporaryDirectory() as folder,
     ):
-        for kind, source in (("photos", photos), ("validation", validation)):
+        for kind, source in zip(KINDS, (photos, validation), strict=True):
             paths = list_photos(source)
             coded = pool.map(partial(encode, side=side, quality=quality), paths, chunksize=4)
             for path, data in zip(paths, coded, strict=True):
@@ -121,49 +119,37 @@ def unpack(archive: Path, device: torch.device | str) -> Data:
     DsrError
         The archive cannot be read or lacks something.
     """
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         try:
             with tarfile.open(archive) as tar:
                 tar.extractall(folder, filter="data")
         except (OSError, tarfile.TarError) as error:
-            raise DsrError(f"{archive} is no archive of training.pack: {error}.") from error
+            raise DsrError(f"{archive} is no archive of `python -m training pack`: {error}.") from error
+        for name in (*KINDS, *(f"{kind}.npz" for kind in DRAWINGS)):
+            if not (folder / name).exists():
+                raise DsrError(f"{archive} holds no {name}; make it with `python -m training pack`.")
         simulators = [
             FilmDamage.of(load_drawing(folder / f"{kind}.npz", seed=seed), device)
             for kind, (_, _, seed) in DRAWINGS.items()
         ]
-        photos, validation = (
-            Photos(list_photos(folder / kind), device) if (folder / kind).is_dir() else None
-            for kind in ("photos", "validation")
-        )
-    if photos is None or validation is None:
-        raise DsrError(f"{archive} holds no photographs; make it with training.pack.")
+        photos, validation = (Photos(list_photos(folder / kind), device) for kind in KINDS)
     return Data(photos, simulators[0], validation, simulators[1])
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.pack", description="Pack photographs and drawn film damage into one archive."
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
     parser.add_argument("--photos", type=Path, required=True, help="folder of clean photographs")
     parser.add_argument("--validation", type=Path, required=True, help="folder of photographs for validation")
     parser.add_argument("--damage-data", type=Path, help="folder of film damage (default: procedural only)")
     parser.add_argument("--output", type=Path, required=True, help="archive to write, *.tar")
     parser.add_argument("--side", type=int, default=1024, help="longest side of a photograph in pixels")
     parser.add_argument("--quality", type=int, default=48, help="of the AVIF files, 0 to 100")
-    args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        count = pack(
-            args.photos, args.validation, args.damage_data, args.output, side=args.side, quality=args.quality
-        )
-        log.info("%d photographs, %.1f MB in %s", count, args.output.stat().st_size / 1e6, args.output)
-    except (DsrError, OSError) as error:
-        log.error("%s", error)  # noqa: TRY400 - a sentence for the user, no traceback
-        return 1
-    return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def command(args: argparse.Namespace) -> str:
+    """Do what the command line asks for, and return what to tell."""
+    count = pack(
+        args.photos, args.validation, args.damage_data, args.output, side=args.side, quality=args.quality
+    )
+    return f"{count} photographs, {args.output.stat().st_size / 1e6:.1f} MB in {args.output}"

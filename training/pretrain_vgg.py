@@ -1,4 +1,4 @@
-"""Train VGG features on photographs: ``python -m training.pretrain_vgg --photos FOLDER --output vgg.pt``.
+"""Train VGG features on photographs: ``python -m training pretrain-vgg --photos FOLDER --output vgg.pt``.
 
 For where ImageNet's weights cannot be had. A ``vgg16_bn`` looks at photographs degraded in several ways at
 once and learns to say how much of each there is. To tell grain from blur from texture it has to learn what
@@ -9,8 +9,6 @@ Unreasonable Effectiveness of Deep Features as a Perceptual Metric*, 2018.)
 
 import argparse
 import logging
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
@@ -19,7 +17,6 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from dsr_core.atomic import check_free, write_all
-from dsr_core.errors import DsrError
 from dsr_core.nn.vgg import RANDOM_SPREAD, normalise, vgg16_bn_features
 from training.damage.film import blur, grain, jpeg, sharpen, smooth_noise
 from training.photos import Photos, list_photos
@@ -28,6 +25,10 @@ log = logging.getLogger("training.pretrain_vgg")
 
 DEGRADATIONS = ("blur", "grain", "jpeg", "sharpening", "contrast", "red", "blue", "specks", "lines", "holes")
 """What is recognised; each is absent in half of the pictures, else of a strength drawn from 0 to 1."""
+
+
+ADAMW_DECAY = 1e-3
+"""Weight decay of AdamW."""
 
 
 def degrade(photos: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -52,7 +53,8 @@ def degrade(photos: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
     amount = dict(zip(DEGRADATIONS, strength.T, strict=True))
 
     def column(name: str) -> Tensor:
-        return amount[name][:, None, None, None]
+        values: Tensor = amount[name]
+        return values[:, None, None, None]
 
     def cells(size: float) -> Tensor:
         return smooth_noise(n, 1, height, width, size, rng)
@@ -124,9 +126,9 @@ def pretrain(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         net = Pretext()
-    net.to(device, memory_format=torch.channels_last)
+    net = net.to(device).to(memory_format=torch.channels_last)
     rng = torch.Generator(device).manual_seed(seed)
-    optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=1e-3)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=ADAMW_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=1e-3, total_steps=steps, pct_start=0.1)
     errors: list[float] = []
     started = perf_counter()
@@ -157,45 +159,33 @@ def rebalanced(features: nn.Sequential) -> nn.Sequential:
     with torch.no_grad():
         for layer in features:
             if isinstance(layer, nn.Conv2d):
-                layer.weight /= factor
+                layer.weight.div_(factor)
             elif isinstance(layer, nn.BatchNorm2d):
                 factor = RANDOM_SPREAD / float(layer.weight.square().mean().sqrt())
-                layer.weight *= factor
-                layer.bias *= factor
+                layer.weight.mul_(factor)
+                layer.bias.mul_(factor)
     return features
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.pretrain_vgg", description="Train VGG features."
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
     parser.add_argument("--photos", type=Path, required=True, help="folder of clean photographs")
     parser.add_argument("--output", type=Path, required=True, help="weights file to write (29 MB)")
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--crop", type=int, default=128, help="side of the pictures, a multiple of 16")
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        check_free([args.output], overwrite=False)
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        photos = Photos(list_photos(args.photos), device)
-        features, error = pretrain(
-            photos, steps=args.steps, batch=args.batch, crop=args.crop, device=device, seed=args.seed
-        )
-        state = {
-            key: value.half() for key, value in features.state_dict().items() if value.is_floating_point()
-        }
-        counters = {key: value for key, value in features.state_dict().items() if key not in state}
-        write_all({args.output: lambda path: torch.save(state | counters, path)}, overwrite=False)
-    except DsrError as problem:
-        log.error("%s", problem)  # noqa: TRY400 - a sentence for the user, no traceback
-        return 1
-    log.info("%s (error %.4f)", args.output, error)
-    return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def command(args: argparse.Namespace) -> str:
+    """Do what the command line asks for, and return what to tell."""
+    check_free([args.output], overwrite=False)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    photos = Photos(list_photos(args.photos), device)
+    features, error = pretrain(
+        photos, steps=args.steps, batch=args.batch, crop=args.crop, device=device, seed=args.seed
+    )
+    state = {key: value.half() for key, value in features.state_dict().items() if value.is_floating_point()}
+    counters = {key: value for key, value in features.state_dict().items() if key not in state}
+    write_all({args.output: lambda path: torch.save(state | counters, path)}, overwrite=False)
+    return f"{args.output} (error {error:.4f})"

@@ -1,14 +1,12 @@
-"""Quantise a model: ``python -m training.quantize MODEL --tiles DIR --output FILE``.
+"""Quantise a model: ``python -m training quantize MODEL --tiles DIR --output FILE``.
 
 The body's convolutions and residual sums become 8-bit (QDQ; activations uint8; weights per channel, in seven
 bits, since sums of full ones overflow on CPUs without VNNI). The first convolution, the last one and all
-behind it stay float32: what they compute reaches the picture itself. The tiles come from ``training.pairs``,
-made of training photographs.
+behind it stay float32: what they compute reaches the picture itself. The tiles come from
+``python -m training pairs``, made of training photographs.
 """
 
 import argparse
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,17 +18,21 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 
 from dsr_core.atomic import check_free, write_all
 from dsr_core.errors import DsrError
+from dsr_core.filter import predict, run
 from dsr_core.models import ModelInfo, find_model
-from training.evaluate import load_pairs
+from training.measure.pairs import load_pairs
+
+MASKS_DIFFER = 0.001  # of the pixels, at most, between a model and its 8-bit form
+EVEN = 128  # of 255: a probability of one half
 
 
-class Tiles(CalibrationDataReader):
+class Tiles(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime knows no types
     """Feeds the damaged images of a folder of pairs, each ``(1, 3, H, W)`` float32 in [0, 1].
 
     Parameters
     ----------
     folder
-        What ``training.pairs`` wrote.
+        What ``python -m training pairs`` wrote.
     multiple_of
         The images are cropped to multiples of this.
     """
@@ -46,16 +48,17 @@ class Tiles(CalibrationDataReader):
             return None
         height, width = (side // self.multiple_of * self.multiple_of for side in pair.damaged.shape[:2])
         image = pair.damaged[:height, :width].transpose(2, 0, 1)[None]
-        return {"image": np.ascontiguousarray(image, np.float32) / 255}
+        return {"image": np.ascontiguousarray(image, np.float32) / np.float32(255)}
 
 
 def quantize(model: ModelInfo, tiles: Path, output: Path, *, overwrite: bool = False) -> ModelInfo:
-    """Write the quantised model with the metadata of its source, and "-fast" behind its name.
+    """Write the quantised model with the metadata of its source.
 
     Raises
     ------
     DsrError
-        The output exists, or there are no tiles.
+        The output exists, there are no tiles, or on them the masks of the two models differ by more than
+        :data:`MASKS_DIFFER`.
     """
     check_free([output], overwrite=overwrite)
     graph = _in_single(onnx.load(model.path))
@@ -81,11 +84,30 @@ def quantize(model: ModelInfo, tiles: Path, output: Path, *, overwrite: bool = F
                 extra_options={"CalibMovingAverage": True},  # one tile's extremes cost all others precision
             )
         written = onnx.load(path)
-        onnx.helper.set_model_props(written, model.metadata | {"name": f"{model.name}-fast"})
+        onnx.helper.set_model_props(written, model.metadata)
         onnx.save(written, path)
+        differ = masks_differ(model, find_model(path), tiles)
+        if differ > MASKS_DIFFER:
+            raise DsrError(
+                f"In 8 bits {differ:.3%} of the pixels change sides, more than {MASKS_DIFFER:.1%}; nothing "
+                "was written. Calibrate with other tiles."
+            )
 
     write_all({output: write}, overwrite=overwrite)
     return find_model(output)
+
+
+def masks_differ(first: ModelInfo, second: ModelInfo, tiles: Path) -> float:
+    """Return the share of the tiles' pixels that one of two models takes for damage, the other not."""
+    differ = pixels = 0
+    for pair in load_pairs(tiles):
+        one, other = (
+            run(predict(pair.damaged, model=model.path, provider="cpu")).probability >= EVEN
+            for model in (first, second)
+        )
+        differ += int(np.count_nonzero(one != other))
+        pixels += one.size
+    return float(differ / pixels)
 
 
 def _in_single(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -105,22 +127,14 @@ def _in_single(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.quantize", description="Quantise a model.")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
     parser.add_argument("model", help="1, 2, 3 or the path of an ONNX file")
-    parser.add_argument("--tiles", type=Path, required=True, help="folder that training.pairs wrote")
+    parser.add_argument("--tiles", type=Path, required=True, help="folder that `pairs` wrote")
     parser.add_argument("--output", type=Path, required=True, help="the new .onnx file")
     parser.add_argument("--overwrite", action="store_true", help="replace the output if it exists")
-    args = parser.parse_args(argv)
-    try:
-        quantize(find_model(args.model), args.tiles, args.output, overwrite=args.overwrite)
-    except DsrError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(f"{args.output}\n")
-    return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def command(args: argparse.Namespace) -> str:
+    """Do what the command line asks for, and return what to tell."""
+    return str(quantize(find_model(args.model), args.tiles, args.output, overwrite=args.overwrite).path)

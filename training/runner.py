@@ -15,7 +15,11 @@ from training.damage import Triplet
 from training.losses import perceptual_term, repair_terms
 from training.muon import Muon
 
-DECAY = 0.999  # of the moving average of the weights
+AVERAGE = 0.999
+"""Decay of the moving average of the weights."""
+
+WEIGHT_DECAY = 1e-4
+"""Of both halves of Muon."""
 
 
 class Runner:
@@ -32,7 +36,7 @@ class Runner:
     def __init__(self, net: UNet, judge: PerceptualLoss | None) -> None:
         self.net, self.judge = net, judge
         self.average = copy.deepcopy(net).requires_grad_(requires_grad=False)
-        self.optimizer = Muon(net, net.head, lr=1.0, weight_decay=1e-4)
+        self.optimizer = Muon(net, net.head, lr=1.0, weight_decay=WEIGHT_DECAY)
         device = next(net.parameters()).device
         self.rate = torch.zeros((), device=device)
         for group in self.optimizer.param_groups:
@@ -83,14 +87,15 @@ class Runner:
             for _ in range(3):
                 self._step(truth)
         torch.cuda.current_stream().wait_stream(stream)
-        said: dict[str, float | str] = {"eager_ms": _milliseconds(lambda: self._step(truth))}
+        eager = _milliseconds(lambda: self._step(truth))
+        said: dict[str, float | str] = {"eager_ms": eager}
         try:
             self.static = Triplet(*(part.clone() for part in truth))
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph):
                 self._step(self.static)
-            said["graph_ms"] = _milliseconds(graph.replay)
-            if math.isfinite(self.loss.item()) and said["graph_ms"] < said["eager_ms"]:
+            said["graph_ms"] = replayed = _milliseconds(graph.replay)
+            if math.isfinite(self.loss.item()) and replayed < eager:
                 self.graph = graph
         except RuntimeError as error:  # goes on without
             torch.cuda.synchronize()
@@ -111,9 +116,9 @@ class Runner:
         else:
             self._step(truth)
         self.steps += 1
-        decay = min(DECAY, (1 + self.steps) / (10 + self.steps))  # the first weights are soon forgotten
+        decay = min(AVERAGE, (1 + self.steps) / (10 + self.steps))  # the first weights are soon forgotten
         with torch.no_grad():
-            ours, theirs = list(self.average.parameters()), list(self.net.parameters())
+            ours, theirs = (tuple(net.parameters()) for net in (self.average, self.net))
             torch._foreach_lerp_(ours, theirs, 1 - decay)
             torch._foreach_copy_(_statistics(self.average), _statistics(self.net))
 

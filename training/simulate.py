@@ -1,12 +1,10 @@
-"""Damage photographs for people to look at: ``python -m training.simulate PHOTO... --output-dir DIR``.
+"""Damage photographs for people to look at: ``python -m training simulate PHOTO... --output-dir DIR``.
 
 For each photograph it writes ``NAME.damaged.png``, ``NAME.clean.png`` and ``NAME.mask.png``; with
 ``--sheet``, one contact sheet instead.
 """
 
 import argparse
-import logging
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,8 +17,6 @@ from torch import Tensor
 from dsr_core.errors import DsrError
 from training.damage import KINDS, FilmDamage, Triplet
 from training.photos import read_photo
-
-log = logging.getLogger("training.simulate")
 
 
 def to_tensor(image: NDArray[np.uint8]) -> Tensor:
@@ -66,11 +62,8 @@ def contact_sheet(
     return np.vstack(rows).astype(np.uint8)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.simulate", description="Damage photographs as film scans are."
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
     parser.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
     parser.add_argument("--output-dir", type=Path, required=True)
     parser.add_argument("--kind", choices=list(KINDS), default="typical")
@@ -84,26 +77,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--sheet", type=int, metavar="N", help="write only a contact sheet of N crops, of all kinds"
     )
-    args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        simulator = FilmDamage.build(args.damage_data, args.frames, seed=args.seed)
-        args.output_dir.mkdir(parents=True, exist_ok=True)
-        if args.sheet:
-            sheet = contact_sheet(simulator, args.photos, count=args.sheet, size=192, seed=args.seed)
-            write(args.output_dir / "contact-sheet.png", sheet)
-            return 0
-        for i, path in enumerate(args.photos):
-            triplet = damage_photo(simulator, args.kind, read_photo(path), args.seed + i)
-            for name in ("damaged", "clean", "mask"):
-                target = args.output_dir / f"{path.stem}.{name}.png"
-                write(target, to_image(getattr(triplet, name)))
-                log.info("%s", target)
-    except (DsrError, OSError) as error:
-        log.error("%s", error)  # noqa: TRY400 - a sentence for the user, no traceback
-        return 1
-    return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def command(args: argparse.Namespace) -> str:
+    """Do what the command line asks for, and return what to tell."""
+    simulator = FilmDamage.build(args.damage_data, args.frames, seed=args.seed)
+    args.output_dir.mkdir(parents=True, exist_ok=True)
+    if args.sheet:
+        target = args.output_dir / "contact-sheet.png"
+        write(target, contact_sheet(simulator, args.photos, count=args.sheet, size=192, seed=args.seed))
+        return str(target)
+    written = []
+    for i, path in enumerate(args.photos):
+        triplet = damage_photo(simulator, args.kind, read_photo(path), args.seed + i)
+        for name in ("damaged", "clean", "mask"):
+            written.append(args.output_dir / f"{path.stem}.{name}.png")
+            write(written[-1], to_image(getattr(triplet, name)))
+    return "\n".join(map(str, written))

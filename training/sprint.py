@@ -1,4 +1,4 @@
-"""Train against the clock: ``python -m training.sprint --plan FILE.yaml --data DATA.tar --output-dir DIR``.
+"""Train against the clock: ``python -m training sprint --plan FILE.yaml --data DATA.tar --output-dir DIR``.
 
 The plan is a list of legs, each a network trained for a number of seconds; its rate is annealed when they
 end. For a GPU at hand for a few minutes, and for CPU cores over long hours. Batches are made beside the
@@ -12,25 +12,22 @@ import copy
 import json
 import logging
 import math
-import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
-import yaml
 
-from dsr_core.errors import DsrError
 from dsr_core.nn.checkpoint import load_checkpoint, save_checkpoint
 from dsr_core.nn.losses import PerceptualLoss
-from dsr_core.nn.unet import UNet, UNetConfig
+from dsr_core.nn.unet import UNet
 from dsr_core.nn.vgg import VGGFeatures
 from training.damage import Triplet
 from training.maker import Maker
 from training.mine import mine_half
 from training.pack import Data, unpack
+from training.plan import Leg, checkpoint, choose, read_plan
 from training.runner import Runner, recalibrate
 from training.validation import measure
 
@@ -39,69 +36,6 @@ log = logging.getLogger("training.sprint")
 SAVE_EVERY = 120.0  # seconds
 REPORTS = 16  # measurements in a leg
 RECALIBRATION = 24  # batches for the statistics of an averaged network
-
-
-@dataclass(frozen=True)
-class Leg:
-    """One network, trained for a time.
-
-    Parameters
-    ----------
-    name
-        Of the leg and its file.
-    seconds
-        From its first step to its last.
-    network
-        Fields of ``UNetConfig``, for a network that starts from nothing.
-    initial
-        A checkpoint, or the name of an earlier leg, to start from instead.
-    crop, batch
-        Side of the crops in pixels, and their number a step.
-    rate
-        Peak of the learning rate.
-    warm
-        Share of the leg over which the rate rises.
-    late
-        From this share of the leg on, ``late_conditions`` hold.
-    mine
-        How often the averaged network looks for its own false alarms in clean photographs.
-    loss
-        1, 2 or 3: adds this perceptual loss, weighed so that it begins half as large as the other terms.
-    conditions, late_conditions
-        Changes to ``training.damage.Conditions``.
-    info
-        What the model says about itself.
-    """
-
-    name: str
-    seconds: float
-    network: dict[str, Any] = field(default_factory=dict)
-    initial: str | None = None
-    crop: int = 256
-    batch: int = 72
-    rate: float = 0.012
-    warm: float = 0.02
-    late: float = 0.62
-    mine: int = 0
-    loss: int = 0
-    conditions: dict[str, Any] = field(default_factory=dict)
-    late_conditions: dict[str, Any] = field(default_factory=dict)
-    info: dict[str, str] = field(default_factory=dict)
-
-
-def read_plan(path: Path) -> list[Leg]:
-    """Read a plan: ``common``, fields that all legs share, and ``legs``.
-
-    Raises
-    ------
-    DsrError
-        The file cannot be read, or a field is unknown or missing.
-    """
-    try:
-        plan = yaml.safe_load(path.read_text())
-        return [Leg(**(plan.get("common", {}) | leg)) for leg in plan["legs"]]
-    except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
-        raise DsrError(f"{path} is not a plan of legs: {error}.") from error
 
 
 @torch.no_grad()
@@ -143,7 +77,7 @@ class LegRun:
         self.leg, self.data, self.device, self.seed = leg, data, device, seed
         self.output = folder / f"{leg.name}.pt"
         self.steps_before = 0
-        net = self._network(folder).to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        net = self._network(folder).to(device).to(memory_format=torch.channels_last)
         judge = PerceptualLoss(leg.loss, VGGFeatures(vgg)).to(device) if leg.loss else None
         self.runner = Runner(net.train(), judge)
         self.early = data.simulator.with_conditions(**leg.conditions)
@@ -153,14 +87,12 @@ class LegRun:
 
     def _network(self, folder: Path) -> UNet:
         if self.leg.initial:
-            earlier = folder / f"{self.leg.initial}.pt"
-            net, known = load_checkpoint(earlier if earlier.exists() else self.leg.initial)
+            net, known = load_checkpoint(checkpoint(self.leg, folder))
             self.steps_before = int(known.get("steps", 0))
             net.config = replace(net.config, caution=0.0)
             return net
         torch.manual_seed(self.seed)
-        fields = self.leg.network.items()
-        return UNet(UNetConfig(**{key: tuple(v) if isinstance(v, list) else v for key, v in fields}))
+        return UNet(self.leg.network)
 
     def make(self, step: int, progress: float) -> Triplet:
         """Make the batch of a step at a progress of 0 to 1."""
@@ -188,7 +120,8 @@ class LegRun:
                 rounds += 1
                 mine_half(self.finished(), self.data.photos, rounds, self.device)
                 maker.renew()
-                say(leg=leg.name, mined=len(self.data.photos.places))
+                places = self.data.photos.places
+                say(leg=leg.name, mined=0 if places is None else len(places))
             runner.set_rate(rate(leg, progress))
             runner.step(maker.get())
             if progress * REPORTS > reports:
@@ -241,44 +174,33 @@ def _hardware(device: torch.device) -> str:
     return torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.sprint", description="Train networks for a number of seconds each."
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
     parser.add_argument("--plan", type=Path, required=True, help="such as training/configs/sprint.yaml")
-    parser.add_argument("--data", type=Path, required=True, help="archive of training.pack")
+    parser.add_argument("--data", type=Path, required=True, help="archive that `pack` wrote")
     parser.add_argument("--output-dir", type=Path, required=True, help="where checkpoints and the log go")
     parser.add_argument("--vgg", default="imagenet", help="weights of the perceptual features")
-    parser.add_argument("--legs", nargs="+", help="only these legs of the plan")
+    parser.add_argument("--legs", nargs="+", default=[], help="only these legs of the plan")
     parser.add_argument("--seed", type=int, default=0, help="another seed shows other batches")
-    args = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+
+
+def command(args: argparse.Namespace) -> str:
+    """Do what the command line asks for, and return what to tell."""
     begun = time.perf_counter()
-    try:
-        legs = [leg for leg in read_plan(args.plan) if not args.legs or leg.name in args.legs]
-        args.output_dir.mkdir(parents=True, exist_ok=True)
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        torch.backends.cudnn.benchmark = True
-        torch.set_float32_matmul_precision("high")
-        data = unpack(args.data, device)
-        with (args.output_dir / "log.jsonl").open("a") as file:
+    legs = choose(read_plan(args.plan), args.legs, args.output_dir)
+    args.output_dir.mkdir(parents=True, exist_ok=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.backends.cudnn.benchmark = True
+    torch.set_float32_matmul_precision("high")
+    data = unpack(args.data, device)
+    with (args.output_dir / "log.jsonl").open("a") as file:
 
-            def say(**facts: object) -> None:
-                line = json.dumps({"t": round(time.perf_counter() - begun, 1), **facts})
-                log.info("%s", line)
-                file.write(line + "\n")
-                file.flush()
+        def say(**facts: object) -> None:
+            line = json.dumps({"t": round(time.perf_counter() - begun, 1), **facts})
+            log.info("%s", line)
+            file.write(line + "\n")
+            file.flush()
 
-            say(device=_hardware(device), photos=len(data.photos.atlas), legs=[leg.name for leg in legs])
-            for leg in legs:
-                run = LegRun(leg, data, args.output_dir, device, args.vgg, args.seed)
-                log.info("%s", run.train(say))
-    except DsrError as error:
-        log.error("%s", error)  # noqa: TRY400 - a sentence for the user, no traceback
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        say(device=_hardware(device), photos=len(data.photos.atlas), legs=[leg.name for leg in legs])
+        written = [LegRun(leg, data, args.output_dir, device, args.vgg, args.seed).train(say) for leg in legs]
+    return "\n".join(map(str, written))

@@ -5,7 +5,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from training.damage import VISIBLE, Triplet
-from training.metrics import average_precision
+from training.measure.metrics import average_precision
 
 
 def measure(residual: Tensor, logit: Tensor, truth: Triplet) -> dict[str, float]:
@@ -43,7 +43,7 @@ def measure(residual: Tensor, logit: Tensor, truth: Triplet) -> dict[str, float]
         (probability[where] * 255).byte().to(torch.int64).bincount(minlength=256).cpu().numpy()
         for where in (~mask, mask)
     )
-    values = {
+    values: dict[str, Tensor | float] = {
         "psnr_before": psnr(image, everywhere),
         "psnr": psnr(composite, everywhere),
         "psnr_inside_before": psnr(image, mask),

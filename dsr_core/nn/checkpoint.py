@@ -44,7 +44,7 @@ def load_checkpoint(path: str | Path) -> tuple[UNet, dict[str, str]]:
     content = read_weights(path)
     if content.get("format") != FORMAT:
         raise DsrError(
-            f"'{path}' is not a checkpoint of format {FORMAT}; train one with `python -m training.fit`."
+            f"'{path}' is not a checkpoint of format {FORMAT}; train one with `python -m training fit`."
         )
     try:
         config: dict[str, Any] = dict(content["config"])

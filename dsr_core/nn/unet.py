@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -37,7 +38,7 @@ class UNetConfig:
     ``encoder_blocks`` is not used, ``decoder_blocks`` has four entries.
     """
 
-    encoder: str = "plain"
+    encoder: Literal["plain", "resnet34"] = "plain"
     widths: tuple[int, ...] = (32, 64, 128, 256)
     encoder_blocks: tuple[int, ...] = (1, 1, 1, 2)
     decoder_blocks: tuple[int, ...] = (1, 1, 1)

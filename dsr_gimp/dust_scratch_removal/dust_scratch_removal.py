@@ -157,7 +157,7 @@ class Plugin(Gimp.PlugIn):
         procedure.add_string_argument(
             "model",
             "_Model",
-            "1, 2, 3, or 1-fast, 2-fast, 3-fast, for a model that comes along; or the path of an ONNX file",
+            "fast, 1, 2 or 3 for a model that comes along, or the path of an ONNX file",
             "3",
             both,
         )

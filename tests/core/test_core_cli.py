@@ -284,17 +284,14 @@ def test_an_unknown_model_is_named(folder, capsys):
     assert "There is no model nine.onnx" in capsys.readouterr().err
 
 
-def test_fast_quality_takes_the_quantised_model(folder, capsys, monkeypatch):
+def test_the_fast_model_goes_by_its_name(folder, capsys, monkeypatch):
     monkeypatch.setattr(models, "models_folder", lambda: folder)
     write_scan(folder / "scan.tif", dusty())
-    for name in ("3", "3-fast"):
+    for name in ("3", "fast"):
         write_toy_model(folder / f"model-{name}.onnx", METADATA | {"name": name})
-    for quality, name in (("best", "3"), ("fast", "3-fast")):
-        command = ["restore", "scan.tif", "--quality", quality, "--provider", "cpu", "--json", "--overwrite"]
+        command = ["restore", "scan.tif", "--model", name, "--provider", "cpu", "--json", "--overwrite"]
         assert main(command) == 0
         assert json.loads(capsys.readouterr().out)["model"] == name
-    assert main(["detect", "scan.tif", "-o", "m.png", "--model", "x.onnx", "--quality", "fast"]) == 1
-    assert "--quality fast goes with the models 1, 2, 3" in capsys.readouterr().err
 
 
 def test_a_full_disk_leaves_nothing_behind(folder, toy_model):

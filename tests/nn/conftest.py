@@ -2,11 +2,11 @@
 
 import pytest
 import torch
-from small_model import SMALL
 
 from dsr_core.nn.probe import damaged_images
 from dsr_core.nn.unet import UNet
 from dsr_core.nn.vgg import VGGFeatures
+from tests.nn.small_model import SMALL
 
 
 @pytest.fixture(scope="session")

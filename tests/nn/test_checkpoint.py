@@ -4,10 +4,11 @@ import pickle
 
 import pytest
 import torch
-from small_model import INFO
 
 from dsr_core.errors import DsrError
 from dsr_core.nn.checkpoint import FORMAT, load_checkpoint, save_checkpoint
+from dsr_core.nn.unet import UNet, UNetConfig
+from tests.nn.small_model import INFO
 
 
 def test_round_trip_keeps_config_weights_and_info(model, tmp_path):
@@ -80,3 +81,13 @@ def test_anything_else_is_refused_in_one_sentence(case, model, tmp_path, capsys)
     assert "\n" not in str(caught.value)
     assert "bad.pt" in str(caught.value)
     assert "must never run" not in capsys.readouterr().out
+
+
+def test_a_checkpoint_from_before_a_field_was_there_is_read(tmp_path):
+    config = UNetConfig(widths=(8, 8), encoder_blocks=(1, 1), decoder_blocks=(1,), fill_levels=4)
+    save_checkpoint(tmp_path / "a.pt", UNet(config).eval(), INFO)
+    assert load_checkpoint(tmp_path / "a.pt")[0].config == config
+    content = torch.load(tmp_path / "a.pt", weights_only=True)
+    content["config"].pop("fill_levels")
+    torch.save(content, tmp_path / "old.pt")
+    assert load_checkpoint(tmp_path / "old.pt")[0].config.fill_levels == 0

@@ -5,7 +5,6 @@ import onnx
 import onnxruntime as ort
 import pytest
 import torch
-from small_model import INFO
 
 from dsr_core.errors import DsrError
 from dsr_core.models import find_model
@@ -15,6 +14,7 @@ from dsr_core.nn.export import TOLERANCE, Face, export_onnx, measure_margin
 from dsr_core.nn.probe import damaged_images
 from dsr_core.nn.resnet import WIDTHS
 from dsr_core.nn.unet import UNet, UNetConfig
+from tests.nn.small_model import INFO
 
 
 @pytest.fixture

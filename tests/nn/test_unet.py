@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_model import SMALL
 from torch.utils.flop_counter import FlopCounterMode
 
 from dsr_core.errors import DsrError
 from dsr_core.nn.resnet import WIDTHS, ResNet34Encoder
 from dsr_core.nn.unet import NormedConv, UNet, UNetConfig, Upsample, fold_norms, local_contrast, push_pull
+from tests.nn.small_model import SMALL
 
 RESNET = UNetConfig(encoder="resnet34", widths=WIDTHS, encoder_blocks=(), decoder_blocks=(0, 0, 0, 0))
 
@@ -182,3 +182,25 @@ def test_caution_lowers_the_logit_and_leaves_the_fill():
         residual, logit = net(image)
     torch.testing.assert_close(logit, bold - 1.5)
     assert torch.equal(residual, bold_residual)
+
+
+@pytest.mark.parametrize(("levels", "multiple"), [(0, 8), (2, 8), (3, 8), (5, 32)])
+def test_holes_are_filled_over_the_levels_asked_for(levels, multiple):
+    config = replace(SMALL, fill_levels=levels)
+    assert config.stride == 8
+    assert config.multiple_of == multiple
+    image = torch.rand(1, 3, multiple, 2 * multiple)
+    with torch.no_grad():
+        residual, logit = UNet(config).eval()(image)
+    assert residual.shape == image.shape
+    assert logit.shape == (1, 1, multiple, 2 * multiple)
+
+
+def test_more_levels_fill_from_further_away():
+    image = torch.full((1, 3, 64, 64), 0.2)
+    image[..., 4:60, 4:60] = 0.9
+    logit = torch.full((1, 1, 64, 64), -20.0)
+    logit[..., 4:60, 4:60] = 20.0
+    near, far = (UNet(replace(SMALL, fill_levels=levels)).fill(image, logit) for levels in (0, 5))
+    assert (far[..., 32, 32] - 0.2).abs().max() < 0.02
+    assert (near[..., 32, 32] - 0.2).abs().max() > 0.1

@@ -99,7 +99,7 @@ def test_what_the_plug_in_shares_is_standard_library_only(name):
     assert modules(names) <= SHARED
 
 
-@pytest.mark.parametrize("folder", ["dsr_core", "dsr_napari", "dsr_gimp"])
+@pytest.mark.parametrize("folder", ["dsr_core", "dsr_napari", "dsr_gimp", "training"])
 def test_no_module_imports_itself_by_way_of_others(folder):
     known = {module_name(path): modules(imports(path)) for path in files(folder)}
     plugin = {path.stem for path in files("dsr_gimp/dust_scratch_removal")}
@@ -110,7 +110,7 @@ def test_no_module_imports_itself_by_way_of_others(folder):
     assert not known, "these import one another in a circle, or something that does"
 
 
-@pytest.mark.parametrize("folder", ["dsr_core", "dsr_napari", "dsr_gimp"])
+@pytest.mark.parametrize("folder", ["dsr_core", "dsr_napari", "dsr_gimp", "training"])
 def test_no_module_is_long(folder):
     for path in files(folder):
         if "nn" not in path.parts:

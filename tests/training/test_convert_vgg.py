@@ -15,7 +15,8 @@ from skimage.data import astronaut
 from dsr_core.errors import DsrError
 from dsr_core.nn.probe import pink_noise
 from dsr_core.nn.vgg import LAYERS, VGGFeatures, vgg16_bn_features
-from training.convert_vgg import KERAS_MEANS, NAMES, convert, distances, main, read_keras
+from training.__main__ import main
+from training.convert_vgg import KERAS_MEANS, NAMES, convert, distances, read_keras
 
 OUR_MEANS = (0.485, 0.456, 0.406)
 
@@ -127,25 +128,33 @@ def test_distances_are_relative_and_forgive_what_the_features_forgive():
     assert found["noise"] == distances(features, photos)["noise"]
 
 
-def test_the_command_writes_a_file_and_says_how_well_it_tells_changes_apart(keras, tmp_path, caplog):
-    caplog.set_level("INFO")
+def test_the_command_writes_a_file_and_says_how_well_it_tells_changes_apart(keras, tmp_path, capsys):
     folder = tmp_path / "photos"
     folder.mkdir()
     for index in range(3):
         cv2.imwrite(str(folder / f"{index}.png"), astronaut()[100 * index :, :, ::-1])
-    arguments = [str(keras), "--photos", str(folder), "--output", str(tmp_path / "vgg.pt"), "--half"]
+    arguments = [
+        "convert-vgg",
+        str(keras),
+        "--photos",
+        str(folder),
+        "--output",
+        str(tmp_path / "vgg.pt"),
+        "--half",
+    ]
     assert main([*arguments, "--count", "2", "--crop", "48"]) == 0
     assert (tmp_path / "vgg.pt").stat().st_size < 30e6
-    first, ours, random = caplog.messages
+    first, *tables = capsys.readouterr().out.splitlines()
     assert first.startswith("original's mean activations: ")
-    for text, name in ((ours, str(tmp_path / "vgg.pt")), (random, "random:0")):
-        title, head, *rows = text.splitlines()
+    ours, random = tables[:7], tables[7:]
+    for lines, name in ((ours, str(tmp_path / "vgg.pt")), (random, "random:0")):
+        title, head, *rows = lines
         assert title == name
         assert head.split() == ["layer", "mean", "blur", "noise", "shift", "blur/shift"]
         assert [int(row.split()[0]) for row in rows] == list(LAYERS)
-    assert [float(row.split()[1]) for row in ours.splitlines()[2:]] == pytest.approx([1] * 5, abs=2e-3)
+    assert [float(row.split()[1]) for row in ours[2:]] == pytest.approx([1] * 5, abs=2e-3)
     assert main(arguments) == 1
-    assert "exists" in caplog.messages[-1]
+    assert "exists" in capsys.readouterr().err
 
 
 def test_wrong_files_are_named_in_a_sentence(tmp_path):
@@ -172,16 +181,23 @@ def test_a_network_that_answers_nothing_cannot_be_scaled(keras):
         convert([(kernel * 0, bias * 0 - 1), *others], image(16))
 
 
-def test_without_onnx_and_without_photographs(keras, tmp_path, monkeypatch, caplog):
-    arguments = [str(keras), "--photos", str(tmp_path / "none"), "--output", str(tmp_path / "vgg.pt")]
+def test_without_onnx_and_without_photographs(keras, tmp_path, monkeypatch, capsys):
+    arguments = [
+        "convert-vgg",
+        str(keras),
+        "--photos",
+        str(tmp_path / "none"),
+        "--output",
+        str(tmp_path / "vgg.pt"),
+    ]
     assert main(arguments) == 1
-    assert "There is no folder" in caplog.messages[-1]
+    assert "There is no folder" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "onnx", None)
     assert main(arguments) == 1
-    assert "needs onnx; run pip install 'dust-scratch-removal[train]'" in caplog.messages[-1]
+    assert "needs onnx; run pip install 'dust-scratch-removal[train]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("options", [["--count", "0"], ["--crop", "8"]])
 def test_sizes_that_cannot_be(options):
     with pytest.raises(SystemExit):
-        main(["a.onnx", "--photos", "photos", "--output", "vgg.pt", *options])
+        main(["convert-vgg", "a.onnx", "--photos", "photos", "--output", "vgg.pt", *options])

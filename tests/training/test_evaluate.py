@@ -10,9 +10,12 @@ from skimage import data
 from dsr_core.errors import DsrError
 from dsr_core.nn.checkpoint import save_checkpoint
 from dsr_core.nn.unet import UNet, UNetConfig
-from training import compare, evaluate, pairs
-from training.evaluate import BASELINES, load_pairs, worst_median_best
-from training.pairs import GROUPS, SCALES, make_pairs
+from training.__main__ import main
+from training.measure import evaluate
+from training.measure.evaluate import worst_median_best
+from training.measure.groups import GROUPS
+from training.measure.methods import BASELINES
+from training.measure.pairs import load_pairs, make_pairs
 
 SIZE = 96
 
@@ -30,18 +33,18 @@ def photos(tmp_path_factory):
 def folder(photos, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pairs") / "new"
     arguments = ["--output", str(folder), "--photos", str(photos), "--per-group", "1", "--size", str(SIZE)]
-    assert pairs.main(arguments) == 0
+    assert main(["pairs", *arguments]) == 0
     return folder
 
 
 def test_every_group_and_scale_has_its_pair(folder):
     entries = json.loads((folder / "pairs.json").read_text())
-    assert {(e["group"], e["scale"]) for e in entries} == {(g, s) for g in GROUPS for s in SCALES} | {
-        ("web", 0.2)
+    assert {(e["group"], e["scale"]) for e in entries} == {
+        (name, scale) for name, group in GROUPS.items() for scale in group.scales
     }
     for pair in load_pairs(folder):
         assert pair.damaged.shape == pair.clean.shape == (*pair.true.shape, 3)
-        assert pair.true.shape == ((256, 256) if pair.group == "web" else (SIZE, SIZE))
+        assert pair.true.shape == ((GROUPS[pair.group].side or SIZE,) * 2)
 
 
 def test_the_mask_is_where_the_damage_is(folder):
@@ -54,6 +57,17 @@ def test_the_mask_is_where_the_damage_is(folder):
             # JPEG may smear some of it, but the mask holds what changed most
             assert change[pair.true].mean() > 3 * max(change[~pair.true].mean(), 0.5)
     assert sum(pair.true.any() for pair in load_pairs(folder)) > 10
+
+
+def test_points_are_dark_or_bright_dense_and_on_pictures_of_256_pixels(folder):
+    pairs = {pair.group: pair for pair in load_pairs(folder)}
+    for group, sign in (("dark points", -1), ("bright points", 1)):
+        pair = pairs[group]
+        assert pair.true.shape == (256, 256)
+        assert 0.005 < pair.true.mean() < 0.08
+        change = (pair.damaged.astype(int) - pair.clean).sum(-1)
+        assert (change[pair.true] * sign > 0).mean() > 0.85  # dark points on black may tip over
+        assert change[pair.true].std() > 20
 
 
 def test_pairs_are_made_the_same_again(folder, photos, tmp_path):
@@ -70,15 +84,16 @@ def test_pairs_do_not_go_into_a_folder_in_use(folder, photos):
 def test_the_evaluation_of_a_model_and_the_baselines(folder, toy_model, tmp_path, capsys):
     arguments = ["--models", str(toy_model), "--pairs", str(folder), "--provider", "cpu"]
     arguments += ["--json", str(tmp_path / "out" / "r.json"), "--markdown", str(tmp_path / "results.md")]
-    assert evaluate.main(arguments) == 0
+    assert main(["evaluate", *arguments]) == 0
     content = json.loads((tmp_path / "out" / "r.json").read_text())
     methods = {*BASELINES, "model toy (toy)"}
     groups = content["groups"]
     assert set(groups) == {
         "all",
         "damaged",
+        "first groups",
+        "later groups",
         *GROUPS,
-        "web",
         "scale 0.2",
         "scale 0.25",
         "scale 0.5",
@@ -86,7 +101,8 @@ def test_the_evaluation_of_a_model_and_the_baselines(folder, toy_model, tmp_path
     }
     assert all(set(group) == methods for group in groups.values())
     images = {group: methods["damaged input"]["images"] for group, methods in groups.items()}
-    assert images["all"] == images["damaged"] + images["clean"] == 22
+    assert images["all"] == images["damaged"] + images["clean"] == 32
+    assert images["first groups"] == 22
     assert groups["all"]["damaged input"]["ssim_change"] == 0
     assert groups["all"]["damaged input"]["average_precision"] is None
     assert 0 < groups["all"]["model toy (toy)"]["average_precision"] <= 1
@@ -120,7 +136,7 @@ def test_what_is_missing_is_named(model, words, toy_model, tmp_path, capsys):
         "--json",
         str(tmp_path / "r.json"),
     ]
-    assert evaluate.main(arguments) == 1
+    assert main(["evaluate", *arguments]) == 1
     assert words in capsys.readouterr().err
 
 
@@ -134,7 +150,7 @@ def test_runs_are_set_side_by_side(folder, tmp_path, capsys):
     page = tmp_path / "docs" / "networks.md"
     page.parent.mkdir()
     runs = [str(tmp_path / name) for name in sizes]
-    assert compare.main([*runs, "--pairs", str(folder), "--markdown", str(page)]) == 0
+    assert main(["compare", *runs, "--pairs", str(folder), "--markdown", str(page)]) == 0
     rows = [
         line.split(" | ") for line in page.read_text().splitlines() if line.startswith(("| narrow", "| wide"))
     ]
@@ -145,5 +161,5 @@ def test_runs_are_set_side_by_side(folder, tmp_path, capsys):
     assert wide > 2 * narrow
     assert cv2.imread(str(page.parent / "images" / "networks.png")) is not None
     capsys.readouterr()
-    assert compare.main([str(tmp_path), "--pairs", str(folder), "--markdown", str(page)]) == 1
+    assert main(["compare", str(tmp_path), "--pairs", str(folder), "--markdown", str(page)]) == 1
     assert "model.pt" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import pytest
 from skimage.data import astronaut
 from skimage.metrics import structural_similarity
 
-from training.metrics import MOST_PSNR, average_precision, dilate, measure, psnr, ssim, summarise
+from training.measure.metrics import MOST_PSNR, average_precision, dilate, measure, psnr, ssim, summarise
 
 
 def flat(value=128, size=40):

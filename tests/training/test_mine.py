@@ -7,6 +7,7 @@ import torch
 
 from dsr_core.errors import DsrError
 from training import mine
+from training.__main__ import main
 from training.photos import Photos
 
 SIDE, PLACE = 256, (192, 64)  # the photograph's; row and column of its only mark
@@ -28,7 +29,7 @@ def folder(tmp_path):
 @pytest.fixture
 def table(folder, tmp_path, toy_model):
     path = tmp_path / "new" / "places.csv"
-    status = mine.main(["--photos", str(folder), "--model", str(toy_model), "--output", str(path)])
+    status = main(["mine", "--photos", str(folder), "--model", str(toy_model), "--output", str(path)])
     assert status == 0
     return path
 
@@ -64,7 +65,38 @@ def test_a_table_of_other_photographs_is_refused(folder, table, tmp_path):
         mine.read_places(table, sorted(folder.iterdir()))
 
 
-def test_a_missing_folder_is_a_sentence(tmp_path, caplog, toy_model):
+def test_a_missing_folder_is_a_sentence(tmp_path, capsys, toy_model):
     arguments = ["--photos", str(tmp_path / "none"), "--model", str(toy_model)]
-    assert mine.main([*arguments, "--output", str(tmp_path / "x.csv")]) == 1
-    assert "none" in caplog.text
+    assert main(["mine", *arguments, "--output", str(tmp_path / "x.csv")]) == 1
+    assert "none" in capsys.readouterr().err
+
+
+class SeesLight(torch.nn.Module):
+    """A network that takes all that is bright for damage."""
+
+    def forward(self, image):
+        return image * 0, image.mean(1, keepdim=True) * 20 - 10
+
+
+def test_a_network_in_training_mines_at_two_sizes(folder):
+    photos = Photos(sorted(folder.iterdir()))
+    net = SeesLight().train()
+    found = mine.suspected(net, photos, range(2), torch.device("cpu"))
+    assert not net.training
+    # in cells of 32 pixels of the smaller picture: at half the size the mark lies where four of them meet
+    cells = [[160, 32], [160, 96], [224, 32], [224, 96], [192, 64]]
+    assert found[:, :3].tolist() == [[0, *cell] for cell in cells]  # "marked" comes before "plain"
+    assert found[:, 3].tolist() == [2] * 5  # roots of the areas: four pixels in each
+    assert mine.suspected(net, photos, [1], torch.device("cpu")).shape == (0, 4)
+
+
+def test_every_other_photograph_is_mined_and_the_rest_keep_their_places(folder):
+    photos = Photos(sorted(folder.iterdir()))
+    mine.mine_half(SeesLight(), photos, 1, torch.device("cpu"))
+    assert photos.places is None  # the plain one holds nothing
+    photos.places = torch.tensor([[0.0, 1, 2, 3], [1.0, 4, 5, 6]])
+    mine.mine_half(SeesLight(), photos, 1, torch.device("cpu"))
+    assert photos.places.tolist() == [[0, 1, 2, 3]]
+    mine.mine_half(SeesLight(), photos, 2, torch.device("cpu"))
+    assert photos.places[:, 0].tolist() == [0] * 5
+    assert photos.places[:, 3].tolist() == [2] * 5

@@ -6,7 +6,8 @@ from skimage.data import astronaut
 
 from dsr_core.nn.probe import pink_noise
 from dsr_core.nn.vgg import LAYERS, RANDOM_SPREAD, VGGFeatures, vgg16_bn_features
-from training.pretrain_vgg import DEGRADATIONS, degrade, main, rebalanced
+from training.__main__ import main
+from training.pretrain_vgg import DEGRADATIONS, degrade, rebalanced
 
 
 def photos(count=16):
@@ -65,8 +66,8 @@ def test_a_short_training_ends_in_a_file_that_the_losses_take(tmp_path):
         "--batch",
         "2",
     ]
-    assert main([*arguments, "--crop", "32"]) == 0
+    assert main(["pretrain-vgg", *arguments, "--crop", "32"]) == 0
     features = VGGFeatures(tmp_path / "vgg.pt")
     assert all(layer.isfinite().all() for layer in features(photos(1)))
     assert (tmp_path / "vgg.pt").stat().st_size < 32e6
-    assert main([*arguments, "--crop", "32"]) == 1  # exists
+    assert main(["pretrain-vgg", *arguments, "--crop", "32"]) == 1  # exists

@@ -12,11 +12,12 @@ from dsr_core.models import find_model
 from dsr_core.nn.checkpoint import save_checkpoint
 from dsr_core.nn.unet import UNet, UNetConfig
 from tests.dusty import SPECKS, dusty
-from training import real
-from training.evaluate import BASELINES, Loaded, Outcome
-from training.real_data import Scan, load_pairs, load_scans, pair_figures, scan_figures
-from training.real_pictures import SHEETS, overlay, unjudged
-from training.real_report import KEPT
+from training.__main__ import main
+from training.measure.methods import BASELINES, Outcome
+from training.measure.pairs import Loaded
+from training.measure.scans import Scan, load_pairs, load_scans, pair_figures, scan_figures
+from training.measure.scans_report import KEPT
+from training.measure.sheets import SHEETS, overlay, unjudged
 
 
 def square(top, left, side=3, size=40):
@@ -157,7 +158,7 @@ def test_the_command(film, toy_model, tmp_path, capsys):
     arguments = [str(toy_model), "--data", str(film), "--provider", "cpu", "--sensitivity", "0.9", "0.5"]
     arguments += ["--json", str(tmp_path / "new" / "real.json"), "--markdown", str(page)]
     arguments += ["--sheets", str(tmp_path / "sheets"), "--crops", str(tmp_path / "crops")]
-    assert real.main(arguments) == 0
+    assert main(["real", *arguments]) == 0
     content = json.loads((tmp_path / "new" / "real.json").read_text())
     sha256 = find_model(toy_model).sha256
     assert content["models"] == {"toy": sha256}
@@ -194,7 +195,7 @@ def test_a_checkpoint_is_measured_before_it_is_described(film, tmp_path, capsys)
     net = UNet(UNetConfig(widths=(8, 8), encoder_blocks=(1, 1), decoder_blocks=(1,)))
     save_checkpoint(path, net.eval(), {"name": "x", "training_data": ""})
     arguments = [str(path), "--data", str(film), "--provider", "cpu", "--json", str(tmp_path / "real.json")]
-    assert real.main([*arguments, "--sensitivity"]) == 0
+    assert main(["real", *arguments, "--sensitivity"]) == 0
     content = json.loads((tmp_path / "real.json").read_text())
     assert content["models"] == {"run/model": hashlib.sha256(path.read_bytes()).hexdigest()}
     assert list(content["scans"]) == ["run/model at 0.5"]
@@ -226,7 +227,7 @@ def test_what_is_missing_or_wrong_is_named(film, toy_model, tmp_path, capsys):
         load_pairs(tmp_path)
     copy = tmp_path / toy_model.name
     copy.write_bytes(toy_model.read_bytes())
-    assert real.main([str(toy_model), str(copy), "--data", str(film)]) == 1
+    assert main(["real", str(toy_model), str(copy), "--data", str(film)]) == 1
     assert "one name" in capsys.readouterr().err
-    assert real.main(["missing.pt", "--data", str(film)]) == 1
+    assert main(["real", "missing.pt", "--data", str(film)]) == 1
     assert "missing.pt" in capsys.readouterr().err

@@ -7,17 +7,18 @@ import skimage.data
 import torch
 
 from dsr_core.errors import DsrError
+from training.__main__ import main
 from training.damage import KINDS, VISIBLE, Conditions, FilmDamage
 from training.damage.atlas import Atlas, view
-from training.damage.details import detail_plates
+from training.damage.details import DETAILS, detail_plates, plates_of
 from training.damage.draw import Draw
 from training.damage.drawing import Drawing, draw_plates, load_drawing
 from training.damage.film import LUMA, blur, grain, halve_chroma, jpeg
 from training.damage.marks import lay_points, lay_streaks
-from training.damage.plates import defect_spots, outline_plate, procedural_plate
+from training.damage.plates import defect_spots, hair_plate, outline_plate, procedural_plate
 from training.damage.scene import border_line, lay_boxes, misalign, mount, narrow_range, repeat_border
 from training.damage.visible import visible
-from training.simulate import main, to_tensor
+from training.simulate import to_tensor
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +178,41 @@ def test_outlines_are_filled(tmp_path):
     assert plate[..., 0].sum() / 255 == pytest.approx(21 * 11, rel=0.06)
 
 
+def test_hairs_are_thin_long_and_each_with_a_number():
+    few, again, many = (hair_plate(512, count, np.random.default_rng(3)) for count in (4, 4, 24))
+    assert few.shape == (512, 512, 2)
+    assert few.dtype == np.uint8
+    assert np.array_equal(few, again)
+    assert 0 < (few[..., 0] > 0).mean() < 0.5 * (many[..., 0] > 0).mean()
+    opaque = (few[..., 0] > 127).astype(np.uint8)
+    # strokes of at most 8 pixels; where hairs cross or curl, a little more
+    assert np.quantile(cv2.distanceTransform(opaque, cv2.DIST_L2, 5)[opaque > 0], 0.95) <= 5
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(opaque, connectivity=8)
+    assert stats[1:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max() > 60
+    for label in range(1, count):
+        assert len(np.unique(few[..., 1][labels == label])) == 1
+
+
+def test_details_are_chosen_by_their_names():
+    count = len(DETAILS)
+    assert plates_of(("print",), 2 * count) == [1, 2, count + 1, count + 2]
+    assert plates_of(("wires", "lettering"), count) == [0, 3]
+    with pytest.raises(DsrError, match="no details birds; there are lettering, print"):
+        plates_of(("birds",), count)
+
+
+def test_density_and_growth_of_points_can_be_told(simulator, photos):
+    plain = dict.fromkeys(("clean", "jpeg", "scratches", "sharpening"), 0.0)
+    plain |= {"amount": (0.0, 0.0), "points": 1.0, "point_growth": (0.0, 0.0)}
+    few, many = (
+        damage(simulator, photos, point_density=(share, share), **plain).alteration for share in (1e-3, 2e-2)
+    )
+    assert 5 * (few > 0).float().mean() < (many > 0).float().mean() < 0.1
+    count, _, stats, _ = cv2.connectedComponentsWithStats((few[0, 0] > 0.05).numpy().astype(np.uint8))
+    assert count > 20
+    assert np.median(stats[1:, cv2.CC_STAT_AREA]) == 1
+
+
 def test_blur_keeps_the_mean_and_has_the_asked_width():
     point = torch.zeros(2, 1, 41, 41)
     point[:, :, 20, 20] = 1
@@ -223,7 +259,7 @@ def test_conditions_are_checked_by_name():
 def test_the_command_writes_triplets_that_agree(tmp_path):
     photo = tmp_path / "coffee.png"
     cv2.imwrite(str(photo), skimage.data.coffee()[..., ::-1])
-    assert main([str(photo), "--output-dir", str(tmp_path / "out"), "--kind", "heavy"]) == 0
+    assert main(["simulate", str(photo), "--output-dir", str(tmp_path / "out"), "--kind", "heavy"]) == 0
     damaged, clean, mask = (
         cv2.imread(str(tmp_path / "out" / f"coffee.{name}.png"), cv2.IMREAD_UNCHANGED)
         for name in ("damaged", "clean", "mask")
@@ -233,11 +269,11 @@ def test_the_command_writes_triplets_that_agree(tmp_path):
     assert np.abs(damaged.astype(int) - clean)[mask > 0].max(-1).mean() > 5
 
 
-def test_the_command_refuses_what_is_no_photograph(tmp_path, caplog):
+def test_the_command_refuses_what_is_no_photograph(tmp_path, capsys):
     text = tmp_path / "a.png"
     text.write_text("no photograph")
-    assert main([str(text), "--output-dir", str(tmp_path)]) == 1
-    assert "not a readable photograph" in caplog.text
+    assert main(["simulate", str(text), "--output-dir", str(tmp_path)]) == 1
+    assert "not a readable photograph" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("side", range(4))
@@ -272,7 +308,9 @@ def frames(n, seed=0):
 def test_points_are_small_and_of_many_opacities():
     image = grey()
     mono = torch.zeros(16, 1, 1, 1, dtype=torch.bool)
-    change = (lay_points(image, mono, (0.5, 0.5, 0.0), frames(16)) - image).abs().amax(1)
+    change = (
+        (lay_points(image, mono, frames(16), (0.5, 0.5, 0.0), (1e-4, 2e-2), (0.0, 0.5)) - image).abs().amax(1)
+    )
     altered = change > 0.02
     assert 1e-4 < altered.float().mean() < 0.05
     _, _, stats, _ = cv2.connectedComponentsWithStats(altered[4].numpy().astype(np.uint8))

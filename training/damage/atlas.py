@@ -42,7 +42,7 @@ class Atlas:
             for k in range(levels):
                 if k:
                     half = (max(1, level.shape[1] // 2), max(1, level.shape[0] // 2))
-                    smaller = cv2.resize(level, half, interpolation=cv2.INTER_AREA)
+                    smaller = np.asarray(cv2.resize(level, half, interpolation=cv2.INTER_AREA), np.uint8)
                     smaller = smaller.reshape(half[1], half[0], -1)
                     for channel in nearest_channels:
                         smaller[..., channel] = level[: 2 * half[1] : 2, : 2 * half[0] : 2, channel]
@@ -65,7 +65,8 @@ class Atlas:
 
     def level(self, scale: Tensor) -> Tensor:
         """Return the pyramid level to read for ``scale`` output pixels to one of level 0, both ``(N,)``."""
-        return sum((scale < 0.7 / 2**k).long() for k in range(3)).clamp(max=self.levels - 1)
+        halvings = torch.stack([scale < 0.7 / 2**k for k in range(3)]).sum(0)
+        return halvings.clamp(max=self.levels - 1)
 
     def sample(self, index: Tensor, level: Tensor, y: Tensor, x: Tensor, *, nearest: bool = False) -> Tensor:
         """Read images at continuous positions, mirrored beyond their borders.

@@ -33,6 +33,9 @@ class Conditions:
         Largest depth of the grain (drawn from 0, squared: most frames have little).
     details
         Probability of drawn-in detail that must survive.
+    detail_kinds
+        Which kinds, by the names of the functions of ``training.damage.details.DETAILS`` without their
+        underscore, such as ``"wires"``; none: all.
     film
         Probabilities of black and white, of an uninverted negative, and of a colour cast.
     misaligned
@@ -45,7 +48,11 @@ class Conditions:
     chroma
         Probability of colour at half the resolution (JPEG 4:2:0), damage and all.
     points
-        Probability of dust of one or two pixels, on up to two pixels in a hundred.
+        Probability of dust of one or two pixels.
+    point_density
+        Share of a picture's pixels on which such dust lies (log-uniform).
+    point_growth
+        Share of the pixels around each that it covers, too.
     streaks
         Probability of straight thin streaks along the film, as cameras and squeegees rub them in.
     faint
@@ -72,6 +79,7 @@ class Conditions:
     scratches: float = 0.2
     grain: float = 0.08
     details: float = 0.25
+    detail_kinds: tuple[str, ...] = ()
     film: tuple[float, float, float] = (0.15, 0.08, 0.3)
     misaligned: float = 0.03
     bordered: float = 0.0
@@ -81,6 +89,8 @@ class Conditions:
     defocus: float = 0.12
     chroma: float = 0.0
     points: float = 0.0
+    point_density: tuple[float, float] = (1e-4, 2e-2)
+    point_growth: tuple[float, float] = (0.0, 0.5)
     streaks: float = 0.0
     faint: float = 0.0
     boxes: float = 0.0

@@ -1,7 +1,7 @@
 """Plates of fine detail that looks like damage and must survive: ``(H, W, 1)`` uint8, drawn once each."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from dsr_core.errors import DsrError
 from training.damage.plates import Plate, Rng, fibre, polyline
 
 _FONTS = Path(mpl.get_data_path()) / "fonts" / "ttf"
@@ -36,8 +37,8 @@ def _lettering(canvas: Plate, rng: Rng) -> None:
 
 def _print(canvas: Plate, rng: Rng) -> None:
     """Set labels and signs in real fonts, mostly bold, from small to as tall as a fifth of the plate."""
-    fonts = sorted(path for path in _FONTS.glob("DejaVu*.ttf") if "Display" not in path.name)
-    bold = [path for path in fonts if "Bold" in path.name]
+    fonts = [str(path) for path in sorted(_FONTS.glob("DejaVu*.ttf")) if "Display" not in path.name]
+    bold = [path for path in fonts if "Bold" in Path(path).name]
     alphabet = np.array(
         list("AAABCDEEEEFGHIIJKLMNOOPQRSTUVWXYZaabcdeeefghiijklmnoopqrstuvwxyz0123456789 .,:;-+*/&%()   ")
     )
@@ -220,11 +221,12 @@ def _gloss(canvas: Plate, rng: Rng) -> None:
 
 
 DETAILS: tuple[Callable[[Plate, Rng], None], ...] = (
-    _lettering, _print, _print, _wires, _rigging, _rigging, _struts, _fence, _halftone, _rebate, _bulbs,
-    _rims, _glints, _gloss, _lights,
+    _lettering, _print, _print, _print, _print, _wires, _rigging, _rigging, _struts, _fence, _halftone, _rebate,
+    _bulbs, _rims, _glints, _gloss, _lights,
 )  # fmt: skip
 # no twigs, no lashes: adrift in a sky, nobody can tell them from hairs, and a network learns to leave hairs
-PRINT_DETAILS = 3  # the first ones, which belong on paper, too
+PRINT_DETAILS = 5  # the first ones, which belong on paper, too
+LINE_DETAILS = range(5, 9)  # wires and rails
 BRIGHT_DETAILS, NIGHT_DETAILS = 4, 2  # the last ones: always bright; on a darkened picture
 
 
@@ -236,3 +238,24 @@ def detail_plates(rng: Rng, size: int = 1024) -> list[Plate]:
         draw(canvas, rng)
         plates.append(canvas[..., None])
     return plates
+
+
+def plates_of(kinds: Sequence[str], count: int) -> list[int]:
+    """Return which of ``count`` plates, whole sets of all kinds, are of the kinds named.
+
+    Parameters
+    ----------
+    kinds
+        Names of the functions of ``DETAILS`` without their underscore.
+    count
+        Plates.
+
+    Raises
+    ------
+    DsrError
+        There is no such kind.
+    """
+    names = [draw.__name__.removeprefix("_") for draw in DETAILS]
+    if unknown := set(kinds) - set(names):
+        raise DsrError(f"There are no details {', '.join(sorted(unknown))}; there are {', '.join(names)}.")
+    return [i for i in range(count) if names[i % len(names)] in kinds]

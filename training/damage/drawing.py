@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -39,14 +39,14 @@ class Drawing(NamedTuple):
 
     def save(self, path: Path) -> None:
         """Write plates and spots as one ``.npz`` file of PNG planes; details are drawn sooner than read."""
-        arrays = {"spots": self.spots}
+        arrays: dict[str, NDArray[Any]] = {"spots": self.spots}
         for i, plate in enumerate(self.plates):
             for channel, name in enumerate(_PLANES):
                 # of the nearest defects' numbers PNG makes half of what zip does
                 plane = np.ascontiguousarray(plate[..., channel])
                 arrays[f"{name}{i}"] = cv2.imencode(".png", plane, _SMALLEST)[1]
         with path.open("wb") as file:
-            np.savez(file, **arrays)
+            np.savez(file, allow_pickle=False, **arrays)
 
 
 def draw_plates(damage_data: Path | None, frames: Sequence[str], *, seed: int, count: int = 12) -> Drawing:
@@ -92,4 +92,5 @@ def load_drawing(path: Path, *, seed: int) -> Drawing:
 
 def _decode(planes: list[Plate]) -> Plate:
     """Return ``(H, W, C)`` from its encoded channels."""
-    return np.stack([cv2.imdecode(plane, cv2.IMREAD_GRAYSCALE) for plane in planes], -1)
+    decoded = [np.asarray(cv2.imdecode(plane, cv2.IMREAD_GRAYSCALE), np.uint8) for plane in planes]
+    return np.stack(decoded, -1)

@@ -14,7 +14,14 @@ _SCRATCHES = 4  # at most, in a picture
 _STREAKS = 48
 
 
-def lay_points(image: Tensor, mono: Tensor, dark: tuple[float, float, float], draw: Draw) -> Tensor:
+def lay_points(
+    image: Tensor,
+    mono: Tensor,
+    draw: Draw,
+    dark: tuple[float, float, float],
+    density: tuple[float, float],
+    growth: tuple[float, float],
+) -> Tensor:
     """Draw dust of one or two pixels, as shrunk pictures have it: hard, of any opacity, evenly or in clouds.
 
     Parameters
@@ -23,10 +30,14 @@ def lay_points(image: Tensor, mono: Tensor, dark: tuple[float, float, float], dr
         ``(N, 3, H, W)``.
     mono
         ``(N, 1, 1, 1)`` bool: black-and-white pictures, on which no point is coloured.
-    dark
-        Probabilities that a picture's points are dark, bright, or both.
     draw
         Random numbers for N frames.
+    dark
+        Probabilities that a picture's points are dark, bright, or both.
+    density
+        Range of the share of its pixels on which a picture has points (log-uniform).
+    growth
+        Range of the share of the eight pixels around a point that it covers, too.
     """
     n, _, h, w = image.shape
     device, rng = image.device, draw.rng
@@ -37,8 +48,8 @@ def lay_points(image: Tensor, mono: Tensor, dark: tuple[float, float, float], dr
     # where dust gathers, its density varies by an order of magnitude
     gathered = torch.exp(1.2 * smooth_noise(n, 1, h, w, 48, rng)) * 0.5
     gathered = torch.where(draw.chance(0.4)[:, None, None, None], gathered, torch.ones_like(gathered))
-    seeds = noise() < draw.log_uniform(1e-4, 2e-2)[:, None, None, None] * gathered
-    grown = noise() < draw.uniform(0, 0.5)[:, None, None, None]
+    seeds = noise() < draw.log_uniform(*density)[:, None, None, None] * gathered
+    grown = noise() < draw.uniform(*growth)[:, None, None, None]
     near = F.max_pool2d(seeds.float(), 3, 1, 1) > 0
     least = draw.uniform(0.05, 0.7)[:, None, None, None]
     coverage = (seeds | (near & grown)).float() * (least + (1 - least) * noise())

@@ -81,11 +81,13 @@ def _paste(coverage: Plate, stamp: Plate, rng: Rng) -> None:
 def _turned(stamp: Plate, scale: float, angle: float) -> Plate:
     """Rotate by ``angle`` degrees and scale a stamp into a canvas that holds it whole."""
     while scale < 0.5:  # halve by area first: a single bilinear step would lose thin hairs
-        stamp, scale = cv2.resize(stamp, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), scale * 2
+        half = cv2.resize(stamp, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        stamp, scale = np.asarray(half, np.uint8), scale * 2
     side = math.ceil(math.hypot(*stamp.shape) * scale) + 4
-    matrix = cv2.getRotationMatrix2D(((stamp.shape[1] - 1) / 2, (stamp.shape[0] - 1) / 2), angle, scale)
+    middle = (stamp.shape[1] - 1) / 2, (stamp.shape[0] - 1) / 2
+    matrix = np.asarray(cv2.getRotationMatrix2D(middle, angle, scale), np.float64)
     matrix[:, 2] += (side - 1) / 2 - np.array([stamp.shape[1] - 1, stamp.shape[0] - 1]) / 2
-    return cv2.warpAffine(stamp, matrix, (side, side), flags=cv2.INTER_LINEAR)
+    return np.asarray(cv2.warpAffine(stamp, matrix, (side, side), flags=cv2.INTER_LINEAR), np.uint8)
 
 
 # For each folder of cut-outs: share of the stamps, and the range of scales that brings them to 3600 dpi.
@@ -176,7 +178,7 @@ def hair_plate(size: int, count: int, rng: Rng) -> Plate:
             length = math.exp(rng.uniform(math.log(40), math.log(700)))
             start = middle + rng.normal(0, 25, 2) * (strands > 1)
             line = start + fibre(rng, length, math.exp(rng.uniform(math.log(0.5), math.log(9))))
-            polyline(coverage, line, int(rng.integers(3, 9)))
+            polyline(coverage, line, int(rng.integers(2, 6)))
     return number_defects(coverage, rng)
 
 
@@ -212,7 +214,7 @@ def damage_plates(
         plates += [plate, mirrored_over(plate, rng)]
     stamps = {
         name: [
-            cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+            np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8)
             for path in sorted((folder / "cutouts" / name).iterdir())
         ]
         for name in CUTOUT_SHARES

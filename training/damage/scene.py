@@ -4,17 +4,25 @@ Everything is drawn in batches from the generator that a :class:`training.damage
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from training.damage.atlas import Atlas, view
-from training.damage.details import BRIGHT_DETAILS, DETAILS, NIGHT_DETAILS, PRINT_DETAILS
+from training.damage.details import (
+    BRIGHT_DETAILS,
+    DETAILS,
+    LINE_DETAILS,
+    NIGHT_DETAILS,
+    PRINT_DETAILS,
+    plates_of,
+)
 from training.damage.draw import Draw, constant
 from training.damage.film import LUMA, blur, smooth_noise
 
 
-def add_details(photos: Tensor, plates: Atlas, draw: Draw) -> Tensor:
+def add_details(photos: Tensor, plates: Atlas, draw: Draw, only: Sequence[str] = ()) -> Tensor:
     """Blend lettering, wires, twigs, stars and the like into pictures, as part of the clean truth.
 
     Parameters
@@ -25,13 +33,20 @@ def add_details(photos: Tensor, plates: Atlas, draw: Draw) -> Tensor:
         Plates of detail, whole sets in the order of ``training.damage.details.DETAILS``.
     draw
         Random numbers for N frames.
+    only
+        Names of the kinds to choose from, such as ``"wires"``; none: all.
     """
-    index = draw.integers(len(plates))
+    if only:
+        chosen = torch.tensor(plates_of(only, len(plates)), device=photos.device)
+        index = chosen[draw.integers(len(chosen))]
+    else:
+        index = draw.integers(len(plates))
     centre = draw.uniform2(0, float(plates.sizes[0, 0, 0]))
     scale = draw.log_uniform(0.35, 1.6)
     # level and upright lines above all: a scratch along the film is either
     angle = torch.where(draw.chance(0.5), draw.integers(4) * (math.pi / 2), draw.uniform(0, 2 * math.pi))
-    positions = view(*photos.shape[-2:], centre, scale, angle, draw.sign())
+    height, width = photos.shape[-2:]
+    positions = view(height, width, centre, scale, angle, draw.sign())
     alpha = plates.sample(index, plates.level(scale), *positions)
     opaque = draw.chance(0.7) & (index % len(DETAILS) < PRINT_DETAILS)
     opacity = torch.where(opaque, draw.uniform(0.9, 1), draw.uniform(0.4, 1))
@@ -47,7 +62,7 @@ def add_details(photos: Tensor, plates: Atlas, draw: Draw) -> Tensor:
     ink = torch.where(bright[:, None], draw.uniform3(0.75, 1.0), ink)[..., None, None]
     ink = torch.where(is_mono(photos), ink.mean(1, keepdim=True), ink)
     # a wire or a rail before a dark ground is no scratch
-    lines = (kinds >= 3) & (kinds < 7) & draw.chance(0.3)
+    lines = (kinds >= LINE_DETAILS.start) & (kinds < LINE_DETAILS.stop) & draw.chance(0.3)
     night = night | lines[:, None, None, None]
     dim = torch.where(night, draw.uniform(0.05, 0.5)[:, None, None, None], 1.0)
     return torch.lerp(photos * dim, ink.expand_as(photos), alpha)

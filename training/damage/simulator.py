@@ -170,7 +170,7 @@ class FilmDamage:
         clean = _some(photos.clone(), c.boxes, draw, lambda x, d, _: lay_boxes(x, d))
         detailed = draw.chosen(c.details)
         if len(detailed):
-            clean[detailed] = add_details(clean[detailed], self.details, draw.of(detailed))
+            clean[detailed] = add_details(clean[detailed], self.details, draw.of(detailed), c.detail_kinds)
         side = draw.integers(4)
         clean = develop(clean, c.film, c.misaligned, side, draw)
         clean = _some(clean, c.framed, draw, lambda x, d, _: mount(x, d))
@@ -180,7 +180,8 @@ class FilmDamage:
         """Lay dust, points, scratches and streaks on pictures, and leave some of them clean."""
         c = self.conditions
         damaged = self._lay_dust(clean, mono, draw)
-        damaged = _some(damaged, c.points, draw, lambda x, d, k: lay_points(x, mono[k], c.dark, d))
+        points = c.dark, c.point_density, c.point_growth
+        damaged = _some(damaged, c.points, draw, lambda x, d, k: lay_points(x, mono[k], d, *points))
         scratched = draw.chosen(c.scratches)
         if len(scratched):
             damaged[scratched] = lay_scratches(damaged[scratched], mono[scratched], draw.of(scratched))

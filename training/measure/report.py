@@ -1,18 +1,18 @@
 """An evaluation for people: Markdown tables and a contact sheet."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from dsr_core.atomic import write_all
+from dsr_core.errors import DsrError
 from dsr_core.models import ModelInfo
-from training.metrics import AWAY, MOST_PSNR, NEAR, Image, Mask
-
-if TYPE_CHECKING:
-    from training.evaluate import Loaded, Outcome
+from training.measure.methods import Outcome
+from training.measure.metrics import AWAY, MOST_PSNR, NEAR, Image, Mask
+from training.measure.pairs import Loaded
 
 Summary = dict[str, float]
 
@@ -47,7 +47,8 @@ widened for the repair, strictly and with {NEAR} px of tolerance. *Defects found
 quarter or more was found; *marks right*: regions found that lie on or within {NEAR} px of damage. AP: average
 precision of the probability. *Grain*: high-frequency amplitude inside repairs against around them, divided
 by the same in the undamaged picture: 1 is as it should be, less is smeared, more is what remains of the
-damage.
+damage. *First groups*: those of the figures up to version 4, *typical* to *web*, with the scales of their
+damage; *later groups*: the others.
 """
 
 
@@ -59,9 +60,9 @@ def markdown(models: Sequence[ModelInfo], groups: dict[str, dict[str, Summary]])
     models
         What was evaluated.
     groups
-        ``{group: {method: summary}}`` as ``training.evaluate.grouped`` returns it.
+        ``{group: {method: summary}}`` as ``grouped`` returns it.
     """
-    lines = ["# Results", "", "Written by `python -m training.evaluate`; do not edit.", "", LEGEND]
+    lines = ["# Results", "", "Written by `python -m training evaluate`; do not edit.", "", LEGEND]
     lines += [
         f"- model {model.name}: version {model.version}, loss {model.loss}, "
         f"{model.metadata.get('steps', '?')} steps, sha256 `{model.sha256[:12]}`"
@@ -100,12 +101,27 @@ def write_page(
     picture = path.parent / "images" / f"{path.stem}.png"
     picture.parent.mkdir(parents=True, exist_ok=True)
     text = page(f"images/{picture.name}")
-    write_all(
-        {**(others or {}), path: lambda new: new.write_text(text) and None, picture: draw}, overwrite=True
-    )
+    write_all({**(others or {}), path: partial(write_text, text), picture: draw}, overwrite=True)
 
 
-def contact_sheet(rows: Sequence[tuple["Loaded", "Outcome"]], side: int = 256) -> Image:
+def write_text(text: str, path: Path) -> None:
+    """Write a text; with ``functools.partial``, what `dsr_core.atomic.write_all` takes."""
+    path.write_text(text)
+
+
+def write_picture(picture: Image, path: Path) -> None:
+    """Write a BGR picture as `write_text` does a text.
+
+    Raises
+    ------
+    DsrError
+        It cannot be written.
+    """
+    if not cv2.imwrite(str(path), picture):
+        raise DsrError(f"'{path}' cannot be written; choose another folder.")
+
+
+def contact_sheet(rows: Sequence[tuple[Loaded, Outcome]], side: int = 256) -> Image:
     """Return a BGR picture, a row for each pair: damaged, restored, clean, and hits, misses, false marks."""
     if not rows:
         return np.zeros((side, side, 3), np.uint8)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from training.metrics import NEAR
-from training.real_data import CLEAR, COVERED, DAMAGE, FAINT
+from training.measure.metrics import NEAR
+from training.measure.scans import CLEAR, COVERED, DAMAGE, FAINT
 
 KEPT = "## Looked at"
 """From this heading on a page is written by people, and stays when the figures are written anew."""
@@ -18,7 +18,7 @@ Figures = dict[str, dict[str, dict[str, float]]]
 LEGEND = f"""\
 # Real film
 
-Written by `python -m training.real`; people write below its heading "{KEPT[3:]}" only.
+Written by `python -m training real`; people write below its heading "{KEPT[3:]}" only.
 
 Scans that no training saw. The filter runs as it ships, with the default options but for the sensitivity,
 which stands behind "at" (0.5 is the default; the threshold is 1 less it).

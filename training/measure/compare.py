@@ -1,11 +1,10 @@
-"""Compare short trainings: ``python -m training.compare RUN... --pairs DIR --markdown docs/networks.md``.
+"""Compare short trainings: ``python -m training compare RUN... --pairs DIR --markdown docs/networks.md``.
 
-Each RUN is a folder of ``training.fit`` that holds a ``model.pt``. The table sets the quality on the
-validation pairs against the speed on one CPU core; a plot of the two lies beside it.
+Each RUN is a folder of ``python -m training fit`` that holds a ``model.pt``. The table sets the quality on
+the validation pairs against the speed on one CPU core; a plot of the two lies beside it.
 """
 
 import argparse
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,14 +18,15 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from dsr_core import DsrError
 from dsr_core.models import find_model
 from dsr_core.nn.checkpoint import load_checkpoint
 from dsr_core.nn.export import Face, export_onnx
 from dsr_core.nn.unet import UNet
-from training.evaluate import evaluate, load_pairs, model_method
-from training.metrics import summarise
-from training.report import write_page
+from training.measure.evaluate import evaluate
+from training.measure.methods import model_method
+from training.measure.metrics import summarise
+from training.measure.pairs import load_pairs
+from training.measure.report import write_page
 
 TILE = 512
 """Side in pixels of what is timed."""
@@ -34,7 +34,7 @@ TILE = 512
 LEGEND = """\
 # Networks compared
 
-Written by `python -m training.compare`; do not edit.
+Written by `python -m training compare`; do not edit.
 
 Each network saw the same short training (`training/configs`), far too short to ship: only the comparison
 counts. Speed: onnxruntime on one CPU core, the fastest of five tiles of 512 pixels. Quality, on the damaged
@@ -145,31 +145,22 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     plt.close(figure)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m training.compare", description="Compare short trainings."
-    )
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders that training.fit wrote")
-    parser.add_argument("--pairs", type=Path, required=True, help="folder that training.pairs wrote")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders that `fit` wrote")
+    parser.add_argument("--pairs", type=Path, required=True, help="folder that `pairs` wrote")
     parser.add_argument(
         "--markdown", type=Path, required=True, help="table to write; the plot goes to images/ beside it"
     )
-    args = parser.parse_args(argv)
-    try:
-        rows = [measure_run(run, args.pairs) for run in args.runs]
-        table = "\n".join([LEGEND, HEAD, *(row.markdown() for row in rows), ""])
-        write_page(
-            args.markdown,
-            lambda picture: f"{table}\n![Quality against speed]({picture})\n",
-            lambda path: plot(rows, path),
-        )
-    except DsrError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(f"{args.markdown}\n")
-    return 0
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def command(args: argparse.Namespace) -> str:
+    """Do what the command line asks for, and return what to tell."""
+    rows = [measure_run(run, args.pairs) for run in args.runs]
+    table = "\n".join([LEGEND, HEAD, *(row.markdown() for row in rows), ""])
+    write_page(
+        args.markdown,
+        lambda picture: f"{table}\n![Quality against speed]({picture})\n",
+        lambda path: plot(rows, path),
+    )
+    return str(args.markdown)

@@ -1,4 +1,4 @@
-"""Measure models on real film: ``python -m training.real 3 runs/new/model.pt --data DIR``.
+"""Measure models on real film: ``python -m training real 3 runs/new/model.pt --data DIR``.
 
 DIR holds ``real-pairs`` (scans that an expert restored by hand) and ``real-scans`` (scans on which places
 were judged by eye). The filter runs as it ships, once over each picture; every sensitivity is composed from
@@ -8,7 +8,6 @@ that one prediction.
 import argparse
 import hashlib
 import json
-import sys
 import tempfile
 from collections.abc import Sequence
 from functools import partial
@@ -23,13 +22,14 @@ from dsr_core.detect import find_defects
 from dsr_core.models import find_model
 from dsr_core.nn.checkpoint import load_checkpoint, save_checkpoint
 from dsr_core.nn.export import REQUIRED, export_onnx
-from training.baselines import telea_true_mask
-from training.evaluate import BASELINES, Loaded, Method, Outcome
-from training.metrics import Mask
+from training.measure.methods import BASELINES, Method, Outcome, telea_true_mask
+from training.measure.metrics import Mask
+from training.measure.pairs import Loaded
+from training.measure.report import write_text
+from training.measure.scans import Scan, load_pairs, load_scans, pair_figures, scan_figures
+from training.measure.scans_report import Figures, Measured, page, tables, with_mean, with_sum
+from training.measure.sheets import write_crops, write_sheets
 from training.photos import read_photo
-from training.real_data import Scan, load_pairs, load_scans, pair_figures, scan_figures
-from training.real_pictures import write_crops, write_sheets
-from training.real_report import Figures, Measured, page, tables, with_mean, with_sum
 
 SENSITIVITIES = (0.7, 0.15, 0.05)
 """Measured beside the default one, unless others are asked for."""
@@ -124,7 +124,7 @@ def measure_model(
             image = read_photo(scan.path)
             prediction = run(predict(image, model=model.path, provider=provider))
             for row, options in rows.items():
-                mask = find_defects(image, prediction.repaired, prediction.probability, options)
+                mask = find_defects(prediction, options)
                 on_scans[row][scan.path.stem] = scan_figures(scan, mask)
             if sheets:
                 write_sheets(sheets, prefix, scan, image, _outcome(prediction, Options()))
@@ -137,7 +137,7 @@ def _outcome(prediction: Prediction, options: Options) -> Outcome:
     return Outcome(np.asarray(restoration.image, np.uint8), restoration.mask)
 
 
-def real(args: argparse.Namespace) -> str:
+def command(args: argparse.Namespace) -> str:
     """Measure what the command line asks for, write the files, and return the tables."""
     pairs, peers = load_pairs(args.data / "real-pairs")
     folders = args.judged or [args.data / "real-scans" / "judged"]
@@ -175,17 +175,12 @@ def real(args: argparse.Namespace) -> str:
     if args.markdown:
         before = args.markdown.read_text() if args.markdown.exists() else ""
         texts[args.markdown] = page(models, shown, before)
-    write_all({path: partial(_write, text) for path, text in texts.items() if path}, overwrite=True)
+    write_all({path: partial(write_text, text) for path, text in texts.items() if path}, overwrite=True)
     return "\n\n".join(shown)
 
 
-def _write(text: str, path: Path) -> None:
-    path.write_text(text)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(prog="python -m training.real", description="Measure on real film.")
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
     parser.add_argument(
         "models", nargs="+", metavar="MODEL", help="1, 2, 3, an ONNX file or a checkpoint .pt"
     )
@@ -209,15 +204,3 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--sheets", type=Path, metavar="DIR", help="write sheets of places nobody judged")
     parser.add_argument("--crops", type=Path, metavar="DIR", help="write the pairs at 100 %%")
     parser.add_argument("--provider", choices=["auto", "cuda", "cpu"], default="auto")
-    args = parser.parse_args(argv)
-    try:
-        shown = real(args)
-    except DsrError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(f"{shown}\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from training.baselines import dust_and_scratches, telea_true_mask, top_hat_telea
-from training.metrics import dilate
+from training.measure.methods import dust_and_scratches, telea_true_mask, top_hat_telea
+from training.measure.metrics import dilate
 
 
 @pytest.fixture

@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dsr_core import DsrError
-from training.evaluate import Loaded, Outcome
-from training.metrics import NEAR, Image, Mask, dilate
-from training.real_data import Scan
+from training.measure.methods import Outcome
+from training.measure.metrics import NEAR, Image, Mask, dilate
+from training.measure.pairs import Loaded
+from training.measure.report import write_picture
+from training.measure.scans import Scan
 
 PLACES = 24
 """Places to a sheet."""
@@ -95,7 +96,7 @@ def write_crops(folder: Path, prefix: str, pair: Loaded, outcome: Outcome) -> No
     """Write a pair at 100 %, in parts: damaged, ours; the expert's, and where the mask is right.
 
     Over the darkened scan, hits are green, what was taken wrongly is red, what was missed is blue, each with
-    `training.metrics.NEAR` pixels of tolerance.
+    `NEAR` pixels of tolerance.
 
     Parameters
     ----------
@@ -179,5 +180,4 @@ def _mark_corners(picture: Image, left: int, top: int, right: int, bottom: int) 
 def _write(path: Path, picture: Image) -> None:
     """Write an RGB picture."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)):
-        raise DsrError(f"'{path}' cannot be written; choose another folder.")
+    write_picture(np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), np.uint8), path)

@@ -1,4 +1,4 @@
-"""The training step: what the network is shown, what it is told, and what is watched meanwhile."""
+"""The network in training: its batches, the step, the average of its weights, and its measurements."""
 
 import copy
 import math
@@ -11,7 +11,6 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
@@ -28,16 +27,6 @@ from training.photos import Photos, list_photos
 from training.validation import measure
 
 VALIDATION_CROPS, VALIDATION_SIZE = 24, 256
-
-
-def degrade(photos: Tensor, rng: torch.Generator) -> Tensor:
-    """Take colour and sharpness from clean photographs, for the prior stage: mostly grey, 1 to 1/4 size."""
-    grey = photos.mean(1, keepdim=True).expand_as(photos)
-    coloured = torch.rand(len(photos), 1, 1, 1, generator=rng, device=photos.device) < 0.4
-    image = torch.where(coloured, photos, grey)
-    factor = int(torch.randint(1, 5, (1,), generator=rng, device=photos.device))
-    small = F.avg_pool2d(image, factor)
-    return F.interpolate(small, size=photos.shape[-2:], mode="bilinear", align_corners=False)
 
 
 class Batches(torch.utils.data.IterableDataset[tuple[int, Any]]):
@@ -68,7 +57,7 @@ class Restorer(pl.LightningModule):
         self.config = config
         self.earlier_steps = 0  # of the training that the weights come from
         torch.manual_seed(config.seed)
-        self.net = UNet(config.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net = UNet(config.network).to(memory_format=torch.channels_last)
         if config.encoder_weights:
             self.net.load_encoder(config.encoder_weights)
         self.ema = AveragedModel(self.net, multi_avg_fn=self._average)
@@ -114,32 +103,26 @@ class Restorer(pl.LightningModule):
         """Return one entry: the validation batch is fixed and already on the device."""
         return torch.utils.data.DataLoader(Batches(lambda _: self.validation, range(1)), batch_size=None)
 
-    def batch(self, step: int) -> Triplet | tuple[Tensor, Tensor]:
-        """Make the batch of a step: damaged photographs, or degraded and clean ones in the prior stage."""
+    def batch(self, step: int) -> Triplet:
+        """Make the batch of a step."""
         stage, _ = self.config.stage_at(step)
         rng = self._rng(step)
         simulator = self.simulator.with_conditions(**stage.conditions)
         conditions = simulator.conditions
         photos = self.photos.crops(stage.batch, stage.crop, conditions.photo_scale, rng, conditions.hard)
-        if stage.task == "prior":
-            return degrade(photos, rng), photos
         return simulator(photos, rng)
 
-    def training_step(self, numbered: tuple[int, Any], _: int) -> Tensor:
+    def training_step(self, numbered: tuple[int, Triplet], _: int) -> Tensor:
         """Run the network on a batch, return the loss."""
         step, truth = numbered
         stage, _progress = self.config.stage_at(step)
         self.net.freeze_encoder(stage.freeze_encoder)
-        image = truth[0].contiguous(memory_format=torch.channels_last)
+        image = truth.damaged.contiguous(memory_format=torch.channels_last)
         residual, logit = (out.float() for out in self.net(image))
-        if stage.task == "prior":
-            # the damage logit has nothing to learn here; a zero weight keeps its gradient defined for DDP
-            terms = {"prior": (image + residual - truth[1]).abs().mean() + 0 * logit.mean()}
-        else:
-            terms = repair_terms(image, residual, logit, truth)
-            if stage.perceptual and self.perceptual is not None:
-                judged = perceptual_term(self.perceptual, image, residual, logit, truth)
-                terms["perceptual"] = stage.perceptual * judged
+        terms = repair_terms(image, residual, logit, truth)
+        if stage.perceptual and self.perceptual is not None:
+            judged = perceptual_term(self.perceptual, image, residual, logit, truth)
+            terms["perceptual"] = stage.perceptual * judged
         loss = torch.stack(list(terms.values())).sum()
         self.log_dict({f"train/{name}": value.detach() for name, value in terms.items()})
         self.log("train/loss", loss.detach())

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core import DsrError
-from training.evaluate import Loaded, Outcome
-from training.metrics import Mask, dilate, measure, summarise
+from training.measure.methods import Outcome
+from training.measure.metrics import Mask, dilate, measure, summarise
+from training.measure.pairs import Loaded
 from training.photos import read_photo
 
 DAMAGE = 25
@@ -126,8 +127,8 @@ def pair_figures(pair: Loaded, outcome: Outcome) -> dict[str, float]:
     -------
     dict
         ``gain``: dB of PSNR over the untouched scan. ``f1``, ``precision``, ``recall``: of pixels, with
-        `training.metrics.NEAR` pixels of tolerance, 0 where nothing was found. ``clean_changed``: share of
-        the clean pixels that are not what they were.
+        `NEAR` pixels of tolerance, 0 where nothing was found. ``clean_changed``: share
+        of the clean pixels that are not what they were.
     """
     measures = measure(pair.damaged, pair.clean, pair.true, outcome.restored, outcome.found)
     summary = summarise([measures])
