@@ -1,16 +1,18 @@
 """Try to break the product, and write down what happened: ``python -m benchmarks.reliability``.
 
-Readers get damaged files, and the command is killed at random moments. Everything is made up here, with a
-fixed seed; a finding belongs into ``tests/core/test_core_promises.py``.
+Readers get damaged files, the command is killed at random moments, and other programs get in its way.
+Everything is made up here, with a fixed seed; a finding belongs into ``tests/core/test_core_promises.py``.
 """
 
 import argparse
 import random
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from collections import Counter
 from io import BytesIO
 from pathlib import Path
@@ -128,8 +130,55 @@ def kill(times: int) -> Counter[str]:
     return counted
 
 
+def situations() -> dict[str, str]:
+    """Bring the command into situations of other programs' making; return what it says in each."""
+    program, said = Path(sys.executable).with_name("dsr-core"), {}
+    picture = np.random.default_rng(3).integers(40, 200, (_ROWS, 640, 3), np.uint8)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        scan = folder / "in.tif"
+        tifffile.imwrite(scan, picture, photometric="rgb")
+
+        def start(*arguments: str, before: str = "") -> subprocess.Popen[str]:
+            command = [program, "restore", *arguments, "--provider", "cpu"]
+            shell = ["sh", "-c", f'{before} exec "$@"', "sh", *command]
+            return subprocess.Popen(
+                shell, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+            )
+
+        def end(child: subprocess.Popen[str]) -> str:
+            _, errors = child.communicate()
+            last = (errors.splitlines() or ["nothing"])[-1].removeprefix("dsr-core: ")
+            last = last if child.returncode else "restored"
+            return f"exit code {child.returncode}: {last}"
+
+        child = start("in.tif", "-o", "grown.tif")
+        while child.poll() is None:
+            with scan.open("ab") as file:
+                file.write(b"more")
+            time.sleep(0.05)
+        said["a scan that grows while it is restored"] = end(child)
+        pair = [start("in.tif", "-o", "one.tif") for _ in range(2)]
+        said["two processes, one result"] = "; ".join(sorted(end(child) for child in pair))
+        for limit in (400, 600, 800, 1000):
+            child = start("in.tif", "-o", f"{limit}.tif", before=f"ulimit -v {limit << 10};")
+            said[f"{limit} MiB of memory to address"] = end(child)
+        header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+        claim = b"\x89PNG\r\n\x1a\n"
+        for chunk in (b"IHDR" + header, b"IDAT" + zlib.compress(bytes(1000)), b"IEND"):
+            claim += struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        (folder / "claim.png").write_bytes(claim)
+        said["a picture that claims 2.5 gigapixels"] = end(start("claim.png"))
+        said["the same with --most-megapixels 3000"] = end(
+            start("claim.png", "--most-megapixels", "3000", before="ulimit -v 4194304;")
+        )
+        kept = {"in.tif", "claim.png", "one.tif", *(f"{limit}.tif" for limit in (400, 600, 800, 1000))}
+        said["files that nobody asked for"] = str(len({path.name for path in folder.iterdir()} - kept))
+    return said
+
+
 def main() -> None:
-    """Run both and write the page."""
+    """Run all of it and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=600, help="for damaged files")
     parser.add_argument("--kills", type=int, default=50)
@@ -149,6 +198,8 @@ def main() -> None:
         parts += [f"## {title}\n", "| what | how often |", "|---|---:|"]
         parts += [f"| {what} | {number:,} |" for what, number in counted.items()]
         parts += ["| anything else than a picture or a sentence | 0 |\n" if "files" in counted else ""]
+    parts += ["## What other programs and machines do\n", "| what | what is said |", "|---|---|"]
+    parts += [f"| {what} | {said} |" for what, said in situations().items()]
     chosen.markdown.write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
 
 

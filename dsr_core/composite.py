@@ -5,8 +5,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core.bands import STRIP, cut, in_bands
-from dsr_core.detect import distance_within, find_defects
+from dsr_core.detect import distance_within, search
 from dsr_core.errors import DsrError
+from dsr_core.lights import remark
 from dsr_core.options import Options
 from dsr_core.pixels import Image, blend, colour, pick
 from dsr_core.prediction import Prediction, Restoration
@@ -35,8 +36,10 @@ def compose(
         The mask is not boolean or not of the image's size.
     """
     options = options or Options()
+    notes = prediction.notes
     if mask is None:
-        mask = find_defects(prediction, options)
+        mask, lights = search(prediction, options)
+        notes += (remark(lights),) if remark(lights) else ()
     else:
         check_mask(mask, prediction)
         mask = mask.copy(order="C")
@@ -57,7 +60,7 @@ def compose(
         defects=count - 1,
         model=prediction.model,
         provider=prediction.provider,
-        notes=prediction.notes,
+        notes=notes,
     )
 
 

@@ -7,19 +7,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core.bands import in_bands
+from dsr_core.lights import find_lights
 from dsr_core.options import Options
 from dsr_core.pixels import luminance, pick
 from dsr_core.prediction import Prediction
 
 SURE = 204  # 0.8 of 255; a component without such a pixel is faint
 FAINTER = 6  # the lower threshold of the hysteresis is the upper one divided by this
+_CAUTIOUS = 0.3  # sensitivity below which only what is ever more certain is found
 _NOISE = 2  # of 255; the lower threshold is never below this
 _MAJORITY = 0.9  # share of defects of one polarity from which on the other counts as rare
 _DILATED = 10  # pixels; up to here dilation is faster than a distance transform
 
 
 def find_defects(prediction: Prediction, options: Options) -> NDArray[np.bool_]:
-    """Return the mask ``(H, W)`` of the defects that the options let pass, grown.
+    """Return the mask ``(H, W)`` of the defects that the options let pass, grown; notes as in `search`."""
+    return search(prediction, options)[0]
+
+
+def search(prediction: Prediction, options: Options) -> tuple[NDArray[np.bool_], int]:
+    """Return the mask ``(H, W)`` of the defects that the options let pass, grown, and how many may be lights.
 
     Parameters
     ----------
@@ -30,12 +37,16 @@ def find_defects(prediction: Prediction, options: Options) -> NDArray[np.bool_]:
 
     Notes
     -----
+    The threshold for the probability is one minus the sensitivity, and nearer to one where the sensitivity is
+    low: what is taken for damage by mistake has a high probability, too.
+
     Hysteresis: a component of the pixels above a sixth of the threshold counts if one of its pixels exceeds
     the threshold, so that a hair that fades along its length stays whole and no speck is repaired by half,
     while faint specks on their own are left alone.
     """
     probability = prediction.probability
-    threshold = 255 * min(max(1 - options.sensitivity, 0.02), 0.98)
+    share = options.sensitivity * min(1, options.sensitivity / _CAUTIOUS)
+    threshold = 255 * min(max(1 - share, 0.02), 0.98)
     candidates = probability > max(int(threshold / FAINTER), _NOISE)
     labels: NDArray[Any]
     binary = candidates.view(np.uint8)
@@ -54,13 +65,16 @@ def find_defects(prediction: Prediction, options: Options) -> NDArray[np.bool_]:
         keep &= (longer >= options.min_size) & (longer <= (options.max_size or np.inf))
     kept = keep[label]
     at, label, strength = at[kept], label[kept], strength[kept]
+    excess = luminance(pick(prediction.image, at)) - luminance(pick(prediction.repaired, at))
     if options.polarity != "both" and len(at):
-        excess = luminance(pick(prediction.image, at)) - luminance(pick(prediction.repaired, at))
-        bright = np.bincount(label, excess, count) > 0
-        at = at[_of_polarity(options.polarity, bright, label, strength)[label]]
+        keep &= _of_polarity(options.polarity, np.bincount(label, excess, count) > 0, label, strength)
+    lights = keep & find_lights(at, label, excess, count, probability.shape[1])
+    if options.lights == "keep":
+        keep &= ~lights
+    at = at[keep[label]]
     mask = np.zeros(probability.shape, np.bool_)
     mask.ravel()[at] = True
-    return _grown(mask, options.grow)
+    return _grown(mask, options.grow), int(lights.sum()) if options.lights == "repair" else 0
 
 
 def distance_within(mask: NDArray[np.bool_], rows: slice, reach: float) -> NDArray[np.float32]:

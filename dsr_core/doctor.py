@@ -103,7 +103,7 @@ def _models() -> Iterator[Finding]:
 def _try_tile(model: ModelInfo, provider: str) -> Finding:
     import numpy as np  # noqa: PLC0415
 
-    from dsr_core.engine import choose_provider, load_engine  # noqa: PLC0415
+    from dsr_core.engine import OutOfMemoryError, choose_provider, load_engine  # noqa: PLC0415
 
     side = -(-256 // model.multiple_of) * model.multiple_of
     tile = np.full((1, 3, side, side), 0.5, np.float32)
@@ -112,6 +112,8 @@ def _try_tile(model: ModelInfo, provider: str) -> Finding:
         start = time.perf_counter()
         repaired, damage = load_engine(model, provider, (side, side))(tile)
         seconds = time.perf_counter() - start
+    except OutOfMemoryError:
+        return Finding(f"{model.name} on {provider}: there is too little memory", good=False)
     except DsrError as error:
         return Finding(f"{model.name} on {provider}: {error}", good=False)
     sane = bool(np.isfinite(repaired).all() and np.isfinite(damage).all())

@@ -172,7 +172,10 @@ def restore_steps(
         pixels.check(image)
         coding, note = guess(image)
     steps = predict(image, model=model, provider=provider, linear=linear, coding=coding)
-    found = compose((yield from steps), options)
+    prediction = yield from steps
+    found = compose(prediction, options)
+    for told in found.notes[len(prediction.notes) :]:
+        yield Progress(0, 0, told)
     return replace(found, notes=(*found.notes, note) if note else found.notes)
 
 

@@ -65,6 +65,8 @@ class Options:
         nearly all others.
     min_size, max_size
         Limits for the longer side of a defect's bounding box, in pixels; 0 is no limit.
+    lights
+        ``"repair"`` or ``"keep"`` round bright specks with soft edges, as lamps, stars and snow have.
     grow
         Pixels that the found damage is widened by, because its edge is blurred by the scanner.
     feather
@@ -106,6 +108,13 @@ class Options:
         help="leave larger defects alone; 0 is no limit",
         high=1_000_000,
         unit="px",
+    )
+    lights: str = _option(
+        "repair",
+        group="find",
+        label="_Lights",
+        help="keep leaves round bright specks with soft edges alone: lamps, stars, snow",
+        choices={"repair": "Repair", "keep": "Keep"},
     )
     grow: int = _option(
         1,

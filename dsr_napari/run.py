@@ -136,7 +136,8 @@ def work(
         result.defects[position] = done.defects
         if restore and not frames.lazy:
             images.append(done.image)
-        yield Progress(_FRAME * (number + 1), _FRAME * count)
+        remarks = " ".join(done.notes[len(prediction.notes) :])
+        yield Progress(_FRAME * (number + 1), _FRAME * count, remarks)
     if restore and frames.lazy:
         result.restored = lazy_stack(frames, result.predictions, edits, options)
     elif restore:

@@ -83,7 +83,7 @@ def predicted(image, model):
     return steps, prediction.probability.astype(int)
 
 
-SURELY_WITHOUT_GRAIN = 20  # of 255: what is below is not found at any tolerance
+SURELY_WITHOUT_GRAIN = 20  # of 255; what is found gets grain, which depends on what lies around
 TURNS = {
     "flip": lambda image: image[::-1],
     "mirror": lambda image: image[:, ::-1],

@@ -56,7 +56,7 @@ def with_option(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "onnx_models").mkdir()
     for name, text, before in (
         ("options.py", FIELD, "\n    def __post_init__"),
-        ("detect.py", HEED, "    mask = np.zeros(probability.shape"),
+        ("detect.py", HEED, "    at = at[keep[label]]"),
     ):
         path = folder / "dsr_core" / name
         assert path.read_text().count(before) == 1

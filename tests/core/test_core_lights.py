@@ -1,0 +1,69 @@
+"""Lamps, stars and snow: told when there are dozens, left alone on request."""
+
+import numpy as np
+import pytest
+
+from dsr_core import Options, Prediction, compose, find_defects
+
+HIGH = 0.5
+PLACES = [(row, column) for row in range(20, 200, 30) for column in range(20, 200, 30)]
+
+
+def made_up(profile):
+    """Return a prediction with a speck of this profile, by the distance from its middle, at each place."""
+    rows, columns = np.mgrid[-8:9, -8:9]
+    speck = HIGH * profile(np.hypot(rows, columns))
+    repaired = np.full((220, 220, 1), 0.2, np.float32)
+    image, probability = repaired.copy(), np.zeros((220, 220), np.uint8)
+    for row, column in PLACES:
+        part = slice(row - 8, row + 9), slice(column - 8, column + 9)
+        image[part][..., 0] += speck
+        probability[part][speck > 0.01] = 250
+    return Prediction(image, repaired, probability, None, "cpu")
+
+
+def light(distance):
+    return np.exp(-(distance**2) / 2 / 1.5**2)
+
+
+def dust(distance):
+    return np.clip(4.5 - distance, 0, 1)
+
+
+def dark(distance):
+    return -dust(distance)
+
+
+def test_dozens_of_lights_are_told_and_stay_on_request():
+    prediction = made_up(light)
+    result = compose(prediction)
+    assert result.defects == len(PLACES) == 36
+    assert result.notes == (
+        "36 of the specks may be lamps, stars or snow; set lights to keep, and they stay.",
+    )
+    kept = compose(prediction, Options(lights="keep"))
+    assert (kept.defects, kept.notes) == (0, ())
+    assert np.array_equal(kept.image, prediction.image)
+
+
+@pytest.mark.parametrize("profile", [dust, dark])
+def test_dust_is_repaired_in_either_case(profile):
+    prediction = made_up(profile)
+    assert compose(prediction).notes == ()
+    assert np.array_equal(
+        find_defects(prediction, Options(lights="keep")), find_defects(prediction, Options(lights="repair"))
+    )
+
+
+def test_a_few_lights_are_not_told():
+    prediction = made_up(light)
+    prediction.probability[60:] = 0
+    assert compose(prediction).notes == ()
+    assert compose(prediction, Options(lights="keep")).defects == 0
+
+
+def test_at_the_lowest_sensitivities_only_what_is_certain_goes():
+    prediction = made_up(dust)
+    prediction.probability[prediction.probability > 0] = 242  # 0.95
+    assert compose(prediction, Options(sensitivity=0.1)).defects == 0
+    assert compose(prediction, Options(sensitivity=0.2)).defects == len(PLACES)
