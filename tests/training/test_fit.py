@@ -77,7 +77,7 @@ def quiet_fit(config, folder, **options):
         return trainer.fit(config, folder, enable_progress_bar=False, devices=1, accelerator="cpu", **options)
 
 
-CONFIGS = sorted(p for p in Path("training/configs").glob("*.yaml") if p.stem != "sprint")
+CONFIGS = sorted(p for p in Path("training/configs").glob("*.yaml") if not p.stem.startswith("sprint"))
 
 
 class Killed(BaseException):
