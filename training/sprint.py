@@ -35,7 +35,7 @@ log = logging.getLogger("training.sprint")
 
 SAVE_EVERY = 120.0  # seconds
 REPORTS = 16  # measurements in a leg
-RECALIBRATION = 24  # batches for the statistics of an averaged network
+RECALIBRATION = 60  # batches for the statistics of an averaged network
 
 
 @torch.no_grad()
