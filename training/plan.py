@@ -34,6 +34,9 @@ class Leg:
         Share of the leg over which the rate rises.
     late
         From this share of the leg on, ``late_conditions`` hold.
+    settle
+        From this share of the leg on the norms keep the statistics that they have then: what is trained is
+        what will run, however few pictures are in a batch.
     mine
         How often the averaged network looks for its own false alarms in clean photographs.
     loss
@@ -53,6 +56,7 @@ class Leg:
     rate: float = 0.012
     warm: float = 0.02
     late: float = 0.62
+    settle: float = 1.0
     mine: int = 0
     loss: Literal[0, 1, 2, 3] = 0
     conditions: Changes = field(default_factory=dict)

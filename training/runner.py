@@ -43,6 +43,7 @@ class Runner:
             group["lr"] = self.rate if group["orthogonal"] else torch.zeros((), device=device)
         self.weight = 0.0  # of the perceptual term
         self.steps = 0
+        self.settled = False
         self.graph: Any = None
         self.static: Triplet | None = None
         self.loss = torch.zeros((), device=device)
@@ -75,6 +76,11 @@ class Runner:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.loss.copy_(loss.detach())
+
+    def settle(self, batches: Sequence[Tensor]) -> None:
+        """Keep the norms' statistics over ``batches`` from here on; a recorded graph is dropped."""
+        recalibrate(self.net, batches)
+        self.graph, self.settled = None, True
 
     def record(self, truth: Triplet) -> dict[str, float | str]:
         """On a GPU, record a step as a graph if that is faster; say what was found."""

@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from dsr_core.nn.checkpoint import load_checkpoint, save_checkpoint
 from dsr_core.nn.losses import PerceptualLoss
@@ -122,6 +123,9 @@ class LegRun:
                 maker.renew()
                 places = self.data.photos.places
                 say(leg=leg.name, mined=0 if places is None else len(places))
+            if progress > leg.settle and not runner.settled:
+                runner.settle(self.some())
+                say(leg=leg.name, settled=round(progress, 3), **runner.record(first))
             runner.set_rate(rate(leg, progress))
             runner.step(maker.get())
             if progress * REPORTS > reports:
@@ -137,10 +141,15 @@ class LegRun:
         return self.output
 
     def finished(self) -> UNet:
-        """Return the averaged network with statistics of its own."""
+        """Return the averaged network; its norms' statistics are its own, or the settled ones."""
         net = copy.deepcopy(self.runner.average)
-        recalibrate(net, [self.maker.get().damaged for _ in range(RECALIBRATION)])
+        if not self.runner.settled:
+            recalibrate(net, self.some())
         return net
+
+    def some(self) -> list[Tensor]:
+        """Return damaged pictures enough for statistics, in batches."""
+        return [self.maker.get().damaged for _ in range(RECALIBRATION)]
 
     def save(self, net: UNet) -> None:
         """Write a network as the leg's checkpoint."""
