@@ -24,7 +24,7 @@ class Dock:
 
     def settled(self):
         """Wait until nothing runs and nothing is left to be composed."""
-        self.until(lambda: not self.running and not self.widget._stale)
+        self.until(lambda: not self.widget.session.busy)
 
     def until(self, condition):
         self.qtbot.waitUntil(condition, timeout=60_000)  # patient, for machines that are busy with other work
