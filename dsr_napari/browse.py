@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from dsr_core.decisions import ROW
 from dsr_napari.frames import Position
-from dsr_napari.work import View
+from dsr_napari.work import View, active_layer
 
 _STATES = ("found", "painted", "left alone")
 _COLUMNS = {"Size (px)": "size", "Doubt": "doubt", "Kind": "state"}
@@ -138,8 +138,9 @@ def look_at(viewer: Viewer, view: View, position: Position, row: Any) -> None:
     corners = [layer.data_to_world((*position, *(at + extent * end)))[-2:] for end in (0, 1)]
     pixel = np.linalg.norm(np.subtract(*[layer.data_to_world((*position, 0, x))[-2:] for x in (0, 1)]))
     size = max(np.abs(np.subtract(*corners)).max(), pixel)
-    viewer.camera.center = (0.0, *np.mean(corners, axis=0))
-    viewer.camera.zoom = _CANVAS / (size + _AROUND * pixel)
+    camera = getattr(viewer, "scene", viewer).camera  # it has moved in napari 0.9
+    camera.center = (0.0, *np.mean(corners, axis=0))
+    camera.zoom = _CANVAS / (size + _AROUND * pixel)
 
 
 def wipe(viewer: Viewer, view: View, percent: int) -> None:
@@ -162,7 +163,7 @@ def wipe(viewer: Viewer, view: View, percent: int) -> None:
     if view.before is not None:
         view.before.data = shown
         return
-    active = viewer.layers.selection.active
+    active = active_layer(viewer)
     view.before = frames.layer_of(shown, f"{frames.layer.name} before", "image")
     viewer.layers.insert(viewer.layers.index(view.restored) + 1, view.before)
     viewer.layers.selection.active = active

@@ -7,7 +7,8 @@ from typing import Any
 from magicgui.widgets import ProgressBar
 from napari.layers import Layer
 from napari.viewer import Viewer
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QApplication
 
 from dsr_core import DsrError, Options
 from dsr_core.decisions import toggled
@@ -60,6 +61,8 @@ class Session:
         self._runner = Runner(bar, self._done, self._note, self._ended)
         self._running: tuple[Work, View]
         self._results: list[Done] = []
+        self._showing = False  # what is drawn now is drawn by us
+        self._told = False  # that the layers are not up to date
         self._timer = QTimer(bar.native)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._follow)
@@ -154,8 +157,10 @@ class Session:
         if self._runner.network:
             self._results.append(done)
         elif view in here.views and not here.collect(view, [done.position]):  # a new stroke comes first
+            self._showing = True
             keep(here, done)
             show(view, done)
+            self._showing = False
 
     def _ended(self, outcome: Any) -> None:
         here, view = self._running
@@ -181,17 +186,29 @@ class Session:
     # --- what follows ---
 
     def _listen(self, work: Work) -> None:
-        """Follow what is drawn in its layers."""
+        """Follow what is drawn in its layers, and what is put into its source."""
+        work.source.events.data.disconnect(self._replaced)
+        work.source.events.data.connect(self._replaced)
         for view in work.views:
             for layer in (view.defects, view.decisions):
-                for event in (layer.events.paint, layer.events.set_data) if layer is not None else ():
-                    event.disconnect(self._drawn)
-                    event.connect(self._drawn)
+                if layer is not None:
+                    layer.events.paint.disconnect(self.wait)
+                    layer.events.paint.connect(self.wait)
+                    layer.events.set_data.disconnect(self._drawn)
+                    layer.events.set_data.connect(self._drawn)
 
     def _drawn(self) -> None:
-        shown = self.shown()
-        if shown is not None and self.work is not None and self.work.collect(shown[0], [shown[1]]):
-            self.wait()
+        """Look soon whether anything was drawn: an undo says no more than this."""
+        if not self._showing and not self._timer.isActive():
+            self._timer.start(_PAUSE)
+
+    def _replaced(self) -> None:
+        """Know nothing any more where the layer holds another picture."""
+        if self.work is not None:
+            for known in self.work.known.values():
+                known.prediction = known.rows = None
+            self.work.stale = set()
+            self._changed(None)
 
     def wait(self) -> None:
         """Bring the layers up to date with the options and the decisions, soon."""
@@ -201,10 +218,11 @@ class Session:
         if self._runner.running and not self._runner.network:
             self._runner.quit()  # the last position wins
         if not self.running:
+            self._told = True
             self._waiting()
 
     def _follow(self) -> None:
-        here = self.work
+        here, shown = self.work, self.shown()
         if here is None or self._runner.running:
             return
         try:
@@ -212,14 +230,21 @@ class Session:
         except DsrError as error:
             self._changed(error)
             return
+        if choices.options == here.options and QApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            self._timer.start(_PAUSE)  # the brush is still down: a stroke is one decision
+            return
+        if shown is not None:
+            here.collect(shown[0], [shown[1]])
         if choices.options != here.options:
             here.options = choices.options
             here.stale |= {position for view in here.views for position in view.frames.positions}
-        shown = self.shown()
+        here.stale = {position for position in here.stale if here.known[position].prediction is not None}
         views = sorted(here.views, key=lambda view: shown is None or view is not shown[0])
         view = next((each for each in views if here.stale & set(each.frames.positions)), None)
         if view is None:
-            self._changed(None)
+            if self._told:
+                self._changed(None)
+            self._told = False
             return
         stale = [position for position in view.frames.positions if position in here.stale]
         stale.sort(key=lambda position: shown is None or position != shown[1])

@@ -9,7 +9,7 @@ from napari.viewer import Viewer
 
 from dsr_core.decisions import LEFT, PAINTED, Decided
 from dsr_napari.run import Done, lazy_stack
-from dsr_napari.work import KEY, View, Work
+from dsr_napari.work import KEY, View, Work, active_layer
 
 # So many labels fit into 16 bits, which napari draws without a slow conversion.
 _FEW = np.iinfo(np.uint16).max
@@ -60,10 +60,9 @@ def show_followers(viewer: Viewer, work: Work, view: View) -> None:
     """Show what depends on all frames of a view, and what was decided about them."""
     if view.restored is not None and view.frames.lazy and work.options is not None:
         view.restored.data = lazy_stack(view.frames, work.known, work.options)
-    if view.defects is not None and 0 < view.defects.selected_label <= (
-        most := view.defects.data.max(initial=0)
-    ):
-        view.defects.selected_label = int(most) + 1  # the brush paints with a number of its own
+    most = max(work.known[position].count for position in view.frames.positions)
+    if view.defects is not None and 0 < view.defects.selected_label <= most:
+        view.defects.selected_label = most + 1  # the brush paints with a number of its own
     show_decisions(viewer, work, view)
 
 
@@ -120,7 +119,7 @@ def show_decisions(viewer: Viewer, work: Work, view: View) -> None:
     )
     for position, each in zip(view.frames.positions, decided, strict=True):
         work.known[position].marked = each
-    active = viewer.layers.selection.active
+    active = active_layer(viewer)
     viewer.layers.insert(viewer.layers.index(view.defects) + 1, view.decisions)
     viewer.layers.selection.active = active  # the brush stays where it was
 

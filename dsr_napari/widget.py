@@ -13,7 +13,7 @@ from dsr_napari.frames import Frames, seems_loose_channels
 from dsr_napari.rows import RUNS_ON, START, make_rows
 from dsr_napari.runner import CANCELLED
 from dsr_napari.session import Choices, Session
-from dsr_napari.work import Work
+from dsr_napari.work import Work, active_layer
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -70,7 +70,7 @@ class RemoveDust(Container[Container[Widget]]):
 
     def _select(self) -> None:
         """Work on what is selected in the list of layers, or on what that was made of."""
-        layer = self._viewer.layers.selection.active
+        layer = active_layer(self._viewer)
         work = Work.of(layer)
         layer = layer if work is None else work.source
         if isinstance(layer, Image) and layer in self.fields["layer"].choices:
@@ -171,7 +171,7 @@ class RemoveDust(Container[Container[Widget]]):
     def _pick(self, viewer: "napari.viewer.Viewer", event: Any) -> Any:
         """Choose the defect that is clicked."""
         yield  # until the button comes up, or the mouse moves
-        layer, shown = viewer.layers.selection.active, self.session.shown()
+        layer, shown = active_layer(viewer), self.session.shown()
         if event.type == "mouse_move" or shown is None or (layer is not None and layer.mode != "pan_zoom"):
             return
         row, column = (round(each) for each in shown[0].frames.layer.world_to_data(event.position)[-2:])
@@ -204,9 +204,11 @@ class RemoveDust(Container[Container[Widget]]):
             self._say(START)
             return
         known = [work.known[position] for position in view.frames.positions]
-        count = sum(int(each.labels.max(initial=0)) for each in known)
+        count = sum(each.count for each in known)
         prediction = known[0].prediction
-        if prediction is not None:
+        if prediction is None:
+            self._say("The image has changed; Find looks at it anew.")
+        else:
             where = RUNS_ON.get(prediction.provider, prediction.provider)
             text = f"{count} defect{'' if count == 1 else 's'} · {prediction.model.name} on {where}"
             self._say("\n".join([text, *self.session.notes]))

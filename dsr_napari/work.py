@@ -6,10 +6,11 @@ from typing import Any, Optional
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
+from napari.viewer import Viewer
 from numpy.typing import NDArray
 
 from dsr_core import Options, Prediction
-from dsr_core.decisions import Decided, drawn, nothing
+from dsr_core.decisions import LEFT_STATE, Decided, drawn, nothing
 from dsr_napari.frames import Frames, Position
 
 KEY = "dust-scratch-removal"
@@ -17,6 +18,12 @@ KEY = "dust-scratch-removal"
 _STEPS = 50  # that can be taken back
 _LARGE = 2_000_000  # pixels, from which on what is on the canvas comes first ...
 _SMALL = 0.5  # ... if it is less than this share
+
+
+def active_layer(viewer: Viewer) -> Layer | None:
+    """Return the layer that is selected: itself, where napari hands a plug-in only a proxy of it."""
+    active = viewer.layers.selection.active
+    return next((layer for layer in viewer.layers if layer == active), None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +76,11 @@ class Known:
     filled: NDArray[Any] | None = None
     rows: NDArray[Any] | None = None
     steps: list[Step] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """How many defects are repaired."""
+        return 0 if self.rows is None else int(np.count_nonzero(self.rows["state"] != LEFT_STATE))
 
     def draw(self, labels: NDArray[Any]) -> bool:
         """Take what a person drew for decisions; tell whether there was any."""

@@ -7,6 +7,8 @@ from qtpy.QtCore import Qt
 PLUGIN = "dust-scratch-removal"
 WIDGET = "Remove dust & scratches"
 LAPTOP = (1366, 768)
+MISSED = (400, 400)
+"""Row and column of damage in the sample that is not found."""
 
 
 class Dock:
@@ -27,12 +29,18 @@ class Dock:
         self.until(lambda: not self.widget.session.busy)
 
     def until(self, condition):
-        self.qtbot.waitUntil(condition, timeout=60_000)  # patient, for machines that are busy with other work
+        self.qtbot.waitUntil(
+            condition, timeout=300_000
+        )  # patient, for machines that are busy with other work
 
     def choose(self, **values):
         for name, value in values.items():
             self.fields[name].value = value
         self.settled()
+
+    @property
+    def camera(self):
+        return getattr(self.viewer, "scene", self.viewer).camera  # it has moved in napari 0.9
 
     @property
     def running(self):
@@ -59,6 +67,30 @@ def use_on_a_laptop(dock: Dock) -> np.ndarray:
     dock["defects of scan"].visible = True
     dock.viewer.layers.selection.active = dock["defects of scan"]
     dock.viewer.reset_view()
+    return photograph(dock)
+
+
+def veto_one(dock: Dock) -> np.ndarray:
+    """Leave the defect alone that the network doubts most, as the page says; return the picture."""
+    dock.click("next")
+    dock.click("reject")
+    return photograph(dock)
+
+
+def mend_one(dock: Dock) -> np.ndarray:
+    """Paint over damage that was missed, as the page says; return the picture."""
+    dock.click("undo")
+    layer = dock["defects of scan"]
+    dock.camera.center, dock.camera.zoom = (0, *MISSED), 4
+    layer.mode, layer.brush_size = "paint", 9
+    with layer.block_history():
+        layer.paint(MISSED, layer.selected_label)
+    dock.settled()
+    return photograph(dock)
+
+
+def photograph(dock: Dock) -> np.ndarray:
+    """Return the picture of the window, (H, W, 3)."""
     notification_manager.records.clear()
     dock.qtbot.wait(200)  # for the paint
     return dock.viewer.screenshot(canvas_only=False, flash=False)[..., :3]
