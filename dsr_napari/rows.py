@@ -28,7 +28,7 @@ RUNS_ON = {"cuda": "the graphics card", "cpu": "the processor"}
 START = "Find shows the damage; paint or erase in it, then Remove."
 _WHITEST = 2.0**32
 _LABEL_WIDTH = 88
-_TOGETHER = {"min_size": "max_size", "grow": "feather"}
+_TOGETHER = {"grow": "feather"}
 """Options that share a row."""
 
 
@@ -61,7 +61,8 @@ def make_rows(viewer: Viewer) -> list[Container[Widget]]:
         _row(
             "Model", ComboBox(name="model", choices=_models(), tooltip="The network that looks for damage.")
         ),
-        _row("Run on", _provider(), Label(value="white"), _white()),
+        _row("Run on", _provider()),
+        _row("White is", _white()),
         _row(
             "",
             PushButton(name="find", text="Find", tooltip="Show what would be removed, as a layer of labels."),

@@ -38,7 +38,6 @@ class Runner:
         on_note: Callable[[str], None],
         on_end: Callable[[Any], None],
     ) -> None:
-        self.network = self.restore = False  # what the job is, or the last one was
         self._bar, self._on_done, self._on_note, self._on_end = bar, on_done, on_note, on_end
         self._worker: Any = None
         self._outcome: Any = None
@@ -54,7 +53,7 @@ class Runner:
 
     def start(self, job: Job, name: str) -> None:
         """Start a job; none may be running."""
-        self.network, self.restore, self._outcome = job.network, job.restore, None
+        self._outcome = None
         self._step, self._since, self._pace = Progress(0, 0), time.monotonic(), 0.0
         if job.network:
             self._bar.max = 0  # busy

@@ -59,7 +59,7 @@ class Session:
         self.notes: list[str] = []
         self._viewer, self._choices, self._changed, self._waiting = viewer, choices, changed, waiting
         self._runner = Runner(bar, self._done, self._note, self._ended)
-        self._running: tuple[Work, View]
+        self._running: tuple[Work, View, Job]
         self._results: list[Done] = []
         self._showing = False  # what is drawn now is drawn by us
         self._told = False  # that the layers are not up to date
@@ -75,7 +75,7 @@ class Session:
     @property
     def running(self) -> bool:
         """Whether a run is on that the person asked for."""
-        return self._runner.running and self._runner.network
+        return self._runner.running and self._running[2].network
 
     def turn_to(self, layer: Layer | None) -> None:
         """Work on what a layer belongs to."""
@@ -109,7 +109,7 @@ class Session:
             here.collect(view, view.frames.positions)
             if restore and view.restored is None:
                 frames = view.frames  # a restored layer shows all frames of its view
-        here.options, here.stale, self.notes, self._results = choices.options, set(), [], []
+        self.notes, self._results = [], []
         follows = restore or view.restored is not None
         self._run(view, frames.positions, choices, restore=follows, network=True, again=not restore)
         return follows
@@ -136,7 +136,6 @@ class Session:
     ) -> None:
         if self.work is None:
             return
-        self._running = self.work, view
         known = {position: replace(self.work.known[position]) for position in positions}
         job = Job(
             frames=view.frames,
@@ -150,11 +149,12 @@ class Session:
             provider=choices.provider,
             part=None if network else view.part(),
         )
+        self._running = self.work, view, job
         self._runner.start(job, view.frames.layer.name)
 
     def _done(self, done: Done) -> None:
-        here, view = self._running
-        if self._runner.network:
+        here, view, job = self._running
+        if job.network:
             self._results.append(done)
         elif view in here.views and not here.collect(view, [done.position]):  # a new stroke comes first
             self._showing = True
@@ -163,21 +163,24 @@ class Session:
             self._showing = False
 
     def _ended(self, outcome: Any) -> None:
-        here, view = self._running
+        here, view, job = self._running
         if isinstance(outcome, Exception):
             here.stale = set()
-        elif here.source in self._viewer.layers and not (self._runner.network and outcome == CANCELLED):
-            if self._runner.network:
-                here.collect(view, view.frames.positions if view in here.views else [])
-                late = set(here.stale)  # painted while it ran
-                show_run(self._viewer, here, view, self._results, restore=self._runner.restore)
-                here.stale |= late
+        elif here.source in self._viewer.layers and not (job.network and outcome == CANCELLED):
+            if job.network:
+                here.options = job.options
+                here.collect(view, job.positions)
+                show_run(self._viewer, here, view, self._results, restore=job.restore)
+                known = here.known  # what was painted while it ran is still to come
+                here.stale |= {
+                    each for each in job.positions if known[each].decided is not job.known[each].decided
+                }
             if view in here.views:
                 show_followers(self._viewer, here, view)
             self._listen(here)
         if self.work is not None and self.work.stale:
             self._timer.start(0)
-        self._changed(outcome if self._runner.network or isinstance(outcome, Exception) else None)
+        self._changed(outcome if job.network or isinstance(outcome, Exception) else None)
 
     def _note(self, note: str) -> None:
         if note not in self.notes:
@@ -215,7 +218,7 @@ class Session:
         if self.work is None or not self.work.views:
             return
         self._timer.start(_PAUSE)
-        if self._runner.running and not self._runner.network:
+        if self._runner.running and not self.running:
             self._runner.quit()  # the last position wins
         if not self.running:
             self._told = True
@@ -282,8 +285,11 @@ class Session:
             self._runner.quit()
         if self.work is None:
             return
-        self.work.drop(here)
-        if self.work.source not in here:
-            self.work = None
-        elif self.work.stale:
+        work = self.work
+        if work.source not in here:
+            self.work, work.views, work.known = None, [], {}
+            return
+        for layer in work.drop(here):
+            self._viewer.layers.remove(layer)
+        if work.stale:
             self.wait()

@@ -34,13 +34,13 @@ class RemoveDust(Container[Container[Widget]]):
     def __init__(self, viewer: "napari.viewer.Viewer") -> None:  # the very text that napari looks for
         super().__init__(widgets=make_rows(viewer), labels=False)
         self.fields: dict[str, Any] = {widget.name: widget for row in self for widget in row}
-        self._rows = {row.name: row for row in self}
         self._viewer = viewer
         self._loading = False
         self.session = Session(viewer, self.fields["progress"], self._choices, self._ended, self._waiting)
         keys = {",": lambda: self._step(-1), ".": lambda: self._step(1), "r": self._toggle}
         self.defects = DefectList(keys, self._look)
-        self.native.layout().insertWidget(list(self._rows).index("Compare row"), self.defects, 1)
+        layout = self.native.layout()
+        layout.insertWidget(layout.indexOf(self.fields["previous"].native.parentWidget()), self.defects, 1)
         for option in described():
             self.fields[option.name].changed.connect(self._follow)
         for name, action in {
@@ -55,14 +55,19 @@ class RemoveDust(Container[Container[Widget]]):
             "compare": self._wipe,
         }.items():
             self.fields[name].changed.connect(action)
+        self._keys = list(keys)
         for key, act in keys.items():
             viewer.bind_key(key, lambda _, act=act: act(), overwrite=True)
         viewer.mouse_drag_callbacks.append(self._pick)
         self.native_parent_changed.connect(self._leave_if_closed)
         self.native.destroyed.connect(self._leave)
-        viewer.layers.events.removed.connect(self._forget)
-        viewer.layers.selection.events.active.connect(self._select)
-        viewer.dims.events.point.connect(self._fill_list)
+        self._heard = [
+            (viewer.layers.events.removed, self._forget),
+            (viewer.layers.selection.events.active, self._select),
+            (viewer.dims.events.point, self._fill_list),
+        ]
+        for event, hear in self._heard:
+            event.connect(hear)
         self._select()
         self._choose()
 
@@ -80,7 +85,7 @@ class RemoveDust(Container[Container[Widget]]):
         """Show what is known about the chosen layer."""
         layer = self.fields["layer"].value
         stack = layer is not None and layer.ndim > 2  # noqa: PLR2004 -- a picture has two axes
-        self._rows["Frames row"].visible = stack
+        self["Frames row"].visible = stack
         self.fields["planes"].visible = stack and seems_loose_channels(layer)
         self._wipe(0)
         self.session.turn_to(layer)
@@ -229,7 +234,13 @@ class RemoveDust(Container[Container[Widget]]):
             self._leave()
 
     def _leave(self) -> None:
-        """Stop for good."""
+        """Stop for good; nothing of the window calls it any more."""
         self.session.leave()
+        for event, hear in self._heard:
+            event.disconnect(hear)
+        self._heard = []
+        for key in self._keys:
+            self._viewer.bind_key(key, None, overwrite=True)
+        self._keys = []
         if self._pick in self._viewer.mouse_drag_callbacks:
             self._viewer.mouse_drag_callbacks.remove(self._pick)

@@ -223,15 +223,22 @@ class Work:
         self.stale |= new
         return bool(new)
 
-    def drop(self, here: Iterable[Layer]) -> None:
-        """Let go of layers that are not among these; with a picture of defects go the decisions."""
+    def drop(self, here: Iterable[Layer]) -> list[Layer]:
+        """Let go of layers that are not among these; return those that should go, too.
+
+        With a picture of the defects, or of the decisions, goes what was decided there.
+        """
+        kept, orphans = list(here), []
         for view in list(self.views):
             before = view.defects, view.decisions
-            view.drop(here)
+            view.drop(kept)
             if before != (view.defects, view.decisions):
                 self._forget(view)
             if view.defects is None:
-                self.views.remove(view)
+                orphans += [layer for layer in (view.decisions, view.before) if layer is not None]
+                if view.restored is None:
+                    self.views.remove(view)
+        return orphans
 
     def _forget(self, view: View) -> None:
         """Drop what was decided about a view's frames."""

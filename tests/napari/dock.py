@@ -7,8 +7,8 @@ from qtpy.QtCore import Qt
 PLUGIN = "dust-scratch-removal"
 WIDGET = "Remove dust & scratches"
 LAPTOP = (1366, 768)
-MISSED = (400, 400)
-"""Row and column of damage in the sample that is not found."""
+MISSED = [(473.5 + 4 * part, 350 + 128 * part) for part in np.linspace(0, 1, 65)]
+"""Rows and columns of a part of a scratch in the sample."""
 
 
 class Dock:
@@ -81,10 +81,11 @@ def mend_one(dock: Dock) -> np.ndarray:
     """Paint over damage that was missed, as the page says; return the picture."""
     dock.click("undo")
     layer = dock["defects of scan"]
-    dock.camera.center, dock.camera.zoom = (0, *MISSED), 4
-    layer.mode, layer.brush_size = "paint", 9
+    dock.camera.center, dock.camera.zoom = (0, *MISSED[32]), 4
+    layer.mode, layer.brush_size = "paint", 7
     with layer.block_history():
-        layer.paint(MISSED, layer.selected_label)
+        for place in MISSED:
+            layer.paint(place, layer.selected_label)
     dock.settled()
     return photograph(dock)
 

@@ -164,6 +164,8 @@ def test_a_deleted_layer_of_defects_forgets_the_edits(opened, shipped_model):
     opened.click("find")
     expected = dsr_core.restore(scan, model=shipped_model)
     assert np.array_equal(opened["defects of scan"].data, expected.labels)
+    assert np.array_equal(opened["scan restored"].data, expected.image)
+    assert opened.names == ["scan", "scan restored", "defects of scan"]
 
 
 def test_editing_one_frame_of_a_stack(open_dock, network):

@@ -1,6 +1,7 @@
 """Looking through the defects, and what the dock says: white, planes, fields, the bar."""
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -56,6 +57,15 @@ def test_a_key_takes_a_defect_out_and_in(opened):
     opened.qtbot.keyClick(listed, Qt.Key.Key_R)
     opened.settled()
     assert np.array_equal(opened["defects of scan"].data, before)
+
+
+def test_a_click_on_a_defect_chooses_it(opened):
+    row = opened.widget.defects.rows.rows[2]
+    event = SimpleNamespace(type="mouse_release", position=(2 * row["row"], 2 * row["column"]))
+    for _ in opened.widget._pick(opened.viewer, event):
+        pass
+    assert opened.widget.defects.chosen == row
+    assert opened.camera.zoom < 10, "the picture stays where it is"
 
 
 def test_compare_wipes_between_before_and_after(opened):
