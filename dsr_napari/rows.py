@@ -27,7 +27,7 @@ from dsr_napari.work import Work
 RUNS_ON = {"cuda": "the graphics card", "cpu": "the processor"}
 START = "Find shows the damage; paint or erase in it, then Remove."
 _WHITEST = 2.0**32
-_LABEL_WIDTH = 88
+_LABEL_WIDTH = 98
 _TOGETHER = {"grow": "feather"}
 """Options that share a row."""
 
