@@ -126,7 +126,7 @@ def test_three_frames_can_be_named_as_such_in_the_window(open_dock):
     dock = open_dock(Image(stack, name="roll"), show=True)
     dock.click("find")
     assert "tick 'planes are frames'" in dock.status
-    assert dock.fields["planes"].native.isVisible()
+    dock.until(dock.fields["planes"].native.isVisible)
     dock.choose(planes=True, frames="all")
     dock.click("remove")
     assert dock["roll restored"].data.shape == stack.shape
