@@ -70,7 +70,6 @@ def keep(work: Work, done: Done) -> None:
     """Take over what is known after a job."""
     known = work.known[done.position]
     if done.part is not None:
-        known.labels = known.labels.copy()
         known.labels[done.part] = done.labels
         return
     known.prediction, known.mark, known.filled = done.prediction, done.mark, done.filled
