@@ -113,8 +113,8 @@ class Frames:
 
         Where its samples do not count to the usual white, the layer's contrast limits have a say.
         """
-        if self.white > 0:
-            return Coding(self.white), ""
+        if self.white > 0 or image.dtype.kind not in "iuf":  # what else there is the filter refuses, in words
+            return Coding(self.white or 1), ""
         coding, note = guess(image)
         if not note:
             return coding, ""

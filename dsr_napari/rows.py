@@ -108,24 +108,23 @@ def _button(name: str, text: str, tooltip: str) -> PushButton:
 
 
 def _option_rows() -> list[Container[Widget]]:
-    rows, options = [], {option.name: option for option in described()}
-    for name, option in options.items():
-        if name in _TOGETHER.values():
-            continue
-        fields = [_field(option), *_unit(option)]
-        if name in _TOGETHER:
-            other = options[_TOGETHER[name]]
-            fields = [_field(option), Label(value=_words(other).lower()), _field(other), *_unit(other)]
-        rows.append(_row(_words(option), *fields))
-    return rows
+    options = {option.name: option for option in described()}
+    others = {name: options.pop(other) for name, other in _TOGETHER.items()}
+    return [
+        _option_row(option, *([others[name]] if name in others else [])) for name, option in options.items()
+    ]
+
+
+def _option_row(option: Described, *others: Described) -> Container[Widget]:
+    """Return the row of an option, and of others that stand beside it."""
+    fields = [_field(option)]
+    for other in others:
+        fields += [Label(value=_words(other).lower()), _field(other)]
+    return _row(_words(option), *fields, *([Label(value=option.unit)] if option.unit else []))
 
 
 def _words(option: Described) -> str:
     return option.label.replace("_", "")
-
-
-def _unit(option: Described) -> list[Label]:
-    return [Label(value=option.unit)] if option.unit else []
 
 
 def _field(option: Described) -> Widget:

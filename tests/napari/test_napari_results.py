@@ -215,7 +215,7 @@ UNSUITABLE = {
     "planes last": lambda: Image(make_scan(), rgb=False),
     "channels first": lambda: Image(np.moveaxis(make_scan(), -1, 0), rgb=False, axis_labels="cyx"),
     "bool": lambda: Image(make_scan(channels=1) > 100),
-    "complex": lambda: Image(make_scan(channels=1).astype(np.complex64)),
+    "64 bits": lambda: Image(make_scan(channels=1).astype(np.int64)),
 }
 
 
