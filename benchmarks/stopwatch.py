@@ -1,6 +1,6 @@
 """``dsr-core`` with a stopwatch on its steps: ``python -m benchmarks.stopwatch REPORT ARGUMENT...``.
 
-The filter knows nothing of it: the functions that the command goes through are wrapped before it starts.
+The functions that the command goes through are wrapped before it starts and restored afterwards.
 REPORT becomes JSON: seconds by step, and the peak of resident memory in megabytes.
 """
 
