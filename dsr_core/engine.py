@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core.errors import DsrError
-from dsr_core.models import ModelInfo, runtime_errors
+from dsr_core.models import ModelInfo, runtime_errors, tells_of_memory
 from dsr_core.options import PROVIDERS
 from dsr_core.runtime import ort
 
-_MEMORY_WORDS = ("out of memory", "failed to allocate", "bad_alloc", "bad allocation", "alloc_failed")
 _CUDA_OPTIONS = {
     # A search by trial costs seconds for each new shape, and a doubling arena takes memory other programs
     # need.
@@ -143,7 +142,7 @@ def _understood(what: str) -> Iterator[None]:
     except MemoryError as error:
         raise OutOfMemoryError from error
     except runtime_errors() as error:
-        if any(word in str(error).lower() for word in _MEMORY_WORDS):
+        if tells_of_memory(error):
             raise OutOfMemoryError from error
         raise ProviderError(f"{what} ({error}); another provider may.") from error
 
