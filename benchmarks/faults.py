@@ -1,4 +1,4 @@
-"""Other programs and machines get in the way: commands are killed, disks fill, memory ends, models are broken."""
+"""Other programs and machines get in the way: kills, full disks, too little memory, broken models."""
 
 import os
 import random

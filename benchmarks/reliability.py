@@ -18,9 +18,9 @@ from benchmarks import faults
 LEGEND = """\
 # What was tried to break it
 
-Written by `python -m benchmarks.reliability --json FILE --markdown docs/reliability.md`; do not edit. The tests
-in `tests/core` (`test_core_promises.py`, `test_core_writing.py`, `test_core_files.py`, `test_core_sentences.py`)
-hold the same, and more, at each change.
+Written by `python -m benchmarks.reliability --json FILE --markdown docs/reliability.md`; do not edit. Tests
+hold the same, and more, at each change: `test_core_promises.py`, `test_core_writing.py`,
+`test_core_files.py` and `test_core_sentences.py` in `tests/core`.
 """
 FUZZ = """\
 ## Damaged files and messages, {minutes:g} minutes
