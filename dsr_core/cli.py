@@ -19,7 +19,7 @@ _INTERRUPTED = 130  # what shells return for Ctrl+C
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0, 1 if something failed, 2 for wrong usage."""
-    # Nothing here uses the threads of OpenCV's OpenBLAS, of which each takes 128 MiB of address space and ends
+    # Nothing here uses the threads of OpenCV's OpenBLAS; each takes 128 MiB of address space and ends
     # the process where there is less.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     console = Console()
