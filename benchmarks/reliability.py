@@ -76,14 +76,11 @@ def page(found: dict[str, Any]) -> str:
         other = {"runs that ended otherwise: a traceback, a crash, a hang": len(ended)}
         parts += [FUZZ.format(**found["fuzz"]), _table("what", "how often", {**counted, **other})]
         parts += [f"- {text}\n" for text in ended]
-    killed = {
-        "`dsr-core restore`, with mask and overlay": found.get("restore"),
-        "`python -m training fit`": found.get("fit"),
-    }
+    commands = {"restore": "`dsr-core restore`, with mask and overlay", "fit": "`python -m training fit`"}
+    killed = {command: found[part] for part, command in commands.items() if part in found}
+    parts += [KILLED] if killed else []
     for command, counts in killed.items():
-        parts += [f"### {command}\n", _table("what", "how often", counts)] if counts else []
-    if any(killed.values()):
-        parts.insert(parts.index(next(part for part in parts if part.startswith("### "))), KILLED)
+        parts += [f"### {command}\n", _table("what", "how often", counts)]
     if "situations" in found:
         parts += [FAULTS, _table("what", "what happened", found["situations"])]
     return "\n".join(parts).rstrip() + "\n"
