@@ -53,7 +53,8 @@ def fuzz(seconds: float) -> Iterator[dict[str, Any]]:
             ended.append(f"seed {seed} hung")
         else:
             if ran.returncode:
-                ended.append(f"seed {seed}: {(ran.stderr.splitlines() or [str(ran.returncode)])[-1]}")
+                last = (ran.stderr.split("\n")[:-1] or ["nothing"])[-1]
+                ended.append(f"seed {seed}: exit code {ran.returncode}, and last it said: {last}")
             else:
                 counted.update(json.loads(ran.stdout))
         yield {"minutes": (seed + 1) * _ONE / 60, "counted": counted, "ended": ended}
