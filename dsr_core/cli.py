@@ -170,7 +170,8 @@ def _run_job(job: Any, chosen: argparse.Namespace, told: set[str]) -> None:
         say(json.dumps(report))
     else:
         place = "the CPU" if report["provider"] == "cpu" else report["provider"].upper()
-        found = f"{report['defects']} defects, {report['changed']:.2%} of the pixels"
+        sources = "".join(f", {count} by {name}" for name, count in report["sources"].items())
+        found = f"{report['defects']} defects{sources}, {report['changed']:.2%} of the pixels"
         effort = f"{report['megapixels']:.1f} MP in {report['seconds']:.1f} s on {place}"
         say(f"{report['input']} -> {report['output'] or report['mask']}: {found}; {effort}")
 

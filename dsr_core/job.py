@@ -134,6 +134,7 @@ class Job:
             "provider": result.provider,
             "model": result.model.name,
             "defects": result.defects,
+            "sources": dict(result.sources),
             "changed": float(changed / result.mask.size),
             "notes": [*notes, *result.notes],
         }
