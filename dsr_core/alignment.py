@@ -23,7 +23,7 @@ _SMALLEST = 96  # pixels to a side that are worth comparing
 _BACKGROUND = 4.0  # sigma in pixels of what counts as surroundings of a mark
 _CLEAR = 3.0  # deviations by which a mark stands out of the noise
 _STRONGEST = 8.0  # deviations beyond which a mark counts no more: one black hair must not decide alone
-_PEAK = 7.0  # deviations by which the best match exceeds the others
+_PEAK = 4.0  # deviations by which the best match exceeds the others
 _AGREED = 1.0  # pixels that a block may be off the fit
 _FEWEST = 3  # blocks that agree
 _MOST_SCALE = 0.006  # a few thousandths are usual; what is more is chance
@@ -75,11 +75,12 @@ def find_shift(
     return _fitted(np.array(places), np.array(moves), shape)
 
 
-def moved(image: NDArray[np.generic], fit: Fit) -> NDArray[np.generic]:
+def moved(image: Plane, fit: Fit) -> Plane:
     """Return the second scan as the first one lies; beyond its border the last row is repeated."""
     size = image.shape[1], image.shape[0]
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    return np.asarray(cv2.warpAffine(image, fit.matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE))
+    border = cv2.BORDER_REPLICATE
+    return np.asarray(cv2.warpAffine(image, fit.matrix, size, flags=flags, borderMode=border), np.float32)
 
 
 def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
@@ -89,7 +90,7 @@ def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
         side = min(_BLOCK, length // 2)
         if side < _SMALLEST:
             return
-        starts = np.linspace(0, length - side, min(_GRID, max(2, length // side)))
+        starts = np.linspace(0, length - side, min(_GRID, 2 * length // side - 1))
         edges.append([slice(int(start), int(start) + side) for start in starts])
     for rows in edges[0]:
         for columns in edges[1]:
@@ -100,7 +101,7 @@ def _marks(part: Plane) -> Plane:
     """Return how far each pixel stands out from its surroundings, either way: 0 for noise, at most some."""
     fine = cv2.GaussianBlur(part, (0, 0), 0.8) - cv2.GaussianBlur(part, (0, 0), _BACKGROUND)
     noise = 1.4826 * float(np.median(np.abs(fine))) + 1e-6
-    return np.clip(np.abs(fine) / noise - _CLEAR, 0, _STRONGEST).astype(np.float32)
+    return np.asarray(np.clip(np.abs(fine) / noise - _CLEAR, 0, _STRONGEST), np.float32)
 
 
 def _match(first: Plane, second: Plane) -> tuple[float, float] | None:
@@ -148,7 +149,9 @@ def _fitted(places: NDArray[np.float64], moves: NDArray[np.float64], shape: tupl
         return Fit(np.eye(2, 3), 0)
     places, moves = places[best], moves[best]
     spread = places - places.mean(axis=0)
-    total = float((spread**2).sum())
-    scale = float((spread * (moves - moves.mean(axis=0))).sum()) / total if total else 0.0
+    # A scale that few blocks close to each other tell is not believed: a thousandth is usual, and a block is
+    # a third of a pixel off.
+    total = float((spread**2).sum()) + (0.3 / 0.001) ** 2
+    scale = float((spread * (moves - moves.mean(axis=0))).sum()) / total
     shift = moves.mean(axis=0) - scale * places.mean(axis=0) - scale * centre
     return Fit(np.array([[1 + scale, 0, shift[0]], [0, 1 + scale, shift[1]]]), int(best.sum()))

@@ -72,7 +72,7 @@ def infrared_of(
     )
     noisy = 0.85 * film / np.percentile(film, 99)
     noisy += scan.noise * np.sqrt(noisy.clip(0.02)) * rng.standard_normal(noisy.shape, np.float32)
-    return np.rint(noisy.clip(0, 1) * 65535).astype(np.uint16)
+    return np.asarray(np.rint(noisy.clip(0, 1) * 65535), np.uint16)
 
 
 def with_opacity(
