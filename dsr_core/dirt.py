@@ -31,8 +31,7 @@ def scores(left: Plane, lively: NDArray[np.uint8]) -> Plane:
     """Return how far each pixel is darker than its surroundings, in deviations of the noise."""
     by_level = _noise_by_level(left, lively)
     noise = np.maximum(_noise_by_place(left), by_level[lively])
-    score: Plane = left / -noise
-    return score
+    return np.divide(left, -noise, dtype=np.float32)
 
 
 def _noise_by_level(left: Plane, lively: NDArray[np.uint8]) -> Plane:
@@ -49,7 +48,7 @@ def _noise_by_level(left: Plane, lively: NDArray[np.uint8]) -> Plane:
     found = [float(np.percentile(part, 95)) / _TWENTIETH if len(part) >= _ENOUGH else 0.0 for part in parts]
     rising = np.maximum.accumulate(np.maximum(found, _LEAST))
     most = np.maximum(_SHARE * CONTRAST * np.arange(256), _LEAST)
-    return np.minimum(np.repeat(rising, 256 // _LEVELS), most).astype(np.float32)
+    return np.asarray(np.minimum(np.repeat(rising, 256 // _LEVELS), most), np.float32)
 
 
 def _noise_by_place(left: Plane) -> Plane:
