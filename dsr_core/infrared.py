@@ -28,6 +28,7 @@ from dsr_core.prediction import Prediction
 SILVER = (
     "The infrared channel shows the picture itself (silver or Kodachrome): only the picture is looked at."
 )
+BLANK = "The infrared channel is blank; only the picture is looked at."
 _DARK = 0.02  # added before a logarithm: below it, noise outweighs the light
 _COVERED = 0.05  # of the light: what lets less through is no film, or wholly covered
 _MIDDLE = np.float32(np.log(0.2))  # where a picture is neither dark nor bright
@@ -85,6 +86,8 @@ def find_infrared(prediction: Prediction, infrared: Image) -> tuple[NDArray[np.u
         As `check_infrared`.
     """
     check_infrared(infrared, prediction.image.shape)
+    if infrared.min() == infrared.max():
+        return np.zeros(infrared.shape, np.uint8), BLANK
     fit = _registration(prediction, infrared)
     away = fit.furthest(infrared.shape)
     if away > 0.1:  # noqa: PLR2004 -- less than what interpolation blurs
@@ -150,6 +153,8 @@ def _fit_dyes(prediction: Prediction, infrared: Image, light: float) -> _Dyes:
     slow = np.stack([np.ones_like(seen), down.ravel(), right.ravel(), (down**2 + right**2).ravel()], axis=1)
     matrix = np.concatenate([known - known.mean(axis=0), slow], axis=1)
     film = (seen > np.log(_COVERED + _DARK)).astype(np.float64)
+    if film.sum() < matrix.shape[1]:
+        return _Dyes(np.zeros((3, samples.shape[2]), np.float32), carried=False)
     weight = film
     for _ in range(12):
         weighted = matrix * weight[:, None]

@@ -162,3 +162,16 @@ def test_what_the_network_misses_is_found_and_filled_by_infrared(toy_model):
 def test_what_is_no_infrared_is_refused_before_the_network_runs(infrared, said):
     with pytest.raises(DsrError, match=said):
         dsr_core.restore(film().image, model="no such model", infrared=infrared)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 70), (33, 20), (200, 64)])
+@pytest.mark.parametrize("channels", [0, 1, 3])
+def test_infrared_of_any_size_gives_a_map_of_that_size(shape, channels):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 255, (*shape, channels)[: 2 + (channels > 0)], np.uint8)
+    repaired = image.reshape(*shape, -1)
+    prediction = Prediction(image, repaired, np.zeros(shape, np.uint8), None, "cpu")
+    for infrared in (rng.integers(0, 255, shape, np.uint8), np.zeros(shape, np.uint8)):
+        probability, note = find_infrared(prediction, infrared)
+        assert probability.shape == shape
+        assert note
