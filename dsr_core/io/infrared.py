@@ -1,5 +1,6 @@
 """Where the infrared scan of a film is: a fourth channel, a further page, or a file of its own."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,7 @@ def infrared_beside(source: Path) -> Path | None:
     for ending in _ENDINGS:
         for suffix in dict.fromkeys((source.suffix, *FORMATS)):
             path = source.with_name(f"{source.stem}{ending}{suffix}")
-            if path.is_file():
+            if os.path.isfile(path):  # noqa: PTH113 -- `is_file` raises where a name is too long
                 return path
     return None
 
