@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from dsr_core.coding import Coding
     from dsr_core.composite import compose
     from dsr_core.detect import find_defects
-    from dsr_core.filter import fill, predict, restore, restore_steps, run
+    from dsr_core.filling import add_evidence, fill
+    from dsr_core.filter import predict, restore, restore_steps, run
     from dsr_core.prediction import Prediction, Progress, Restoration
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Prediction",
     "Progress",
     "Restoration",
+    "add_evidence",
     "compose",
     "fill",
     "find_defects",
@@ -42,7 +44,8 @@ _MODULES = {
     "Coding": "coding",
     "compose": "composite",
     "find_defects": "detect",
-    **dict.fromkeys(("fill", "predict", "restore", "restore_steps", "run"), "filter"),
+    **dict.fromkeys(("add_evidence", "fill"), "filling"),
+    **dict.fromkeys(("predict", "restore", "restore_steps", "run"), "filter"),
     **dict.fromkeys(("Prediction", "Progress", "Restoration"), "prediction"),
 }
 

@@ -61,12 +61,16 @@ def _restore(chosen: argparse.Namespace) -> int:
         _make_folder(chosen.output_dir)
     outputs = {path: _output(path, chosen) for path in dict.fromkeys(chosen.inputs)}
     earlier = _results_among(chosen)
+    infrared = _infrared_among(chosen)
     chosen.inputs = [path for path in outputs if path not in earlier]
     done, failed, told = 0, 0, set[str]()
     sources: dict[str, Path] = {}
     for path, output in outputs.items():
         if path in earlier:
             chosen.console.note(f"{path} is the result of another input; it is passed over.")
+            continue
+        if path in infrared:
+            chosen.console.note(f"{path} is the infrared scan of another input; it is passed over.")
             continue
         job = _job(path, output, chosen.mask, chosen.overlay, chosen)
         try:
@@ -108,6 +112,14 @@ def _results_among(chosen: argparse.Namespace) -> set[Path]:
     return {path for path in chosen.inputs if os.path.realpath(path) in results}
 
 
+def _infrared_among(chosen: argparse.Namespace) -> set[Path]:
+    """Return those inputs that are the infrared scans of others."""
+    from dsr_core.io.infrared import AUTO, infrared_beside  # noqa: PLC0415
+
+    beside = {infrared_beside(path) for path in chosen.inputs} if chosen.infrared == AUTO else set()
+    return {path for path in chosen.inputs if path in beside}
+
+
 def _refuse_twice(output: Path, first: Path) -> None:
     raise DsrError(f"{output} is the result of {first} already; restore this file by itself with -o.")
 
@@ -146,6 +158,7 @@ def _job(
         linear=chosen.linear,
         white=chosen.white,
         keep_date=chosen.keep_date,
+        infrared=chosen.infrared,
     )
 
 
@@ -176,7 +189,8 @@ def _run_job(job: Any, chosen: argparse.Namespace, told: set[str]) -> None:
         say(json.dumps(report))
     else:
         place = "the CPU" if report["provider"] == "cpu" else report["provider"].upper()
-        found = f"{report['defects']} defects, {report['changed']:.2%} of the pixels"
+        sources = "".join(f", {count} by {name}" for name, count in report["sources"].items())
+        found = f"{report['defects']} defects{sources}, {report['changed']:.2%} of the pixels"
         effort = f"{report['megapixels']:.1f} MP in {report['seconds']:.1f} s on {place}"
         say(f"{report['input']} -> {report['output'] or report['mask']}: {found}; {effort}")
 

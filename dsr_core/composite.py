@@ -8,6 +8,7 @@ from dsr_core.bands import STRIP, cut, in_bands
 from dsr_core.decisions import Decided
 from dsr_core.detect import distance_within, search
 from dsr_core.errors import DsrError
+from dsr_core.evidence import count_sources
 from dsr_core.lights import remark
 from dsr_core.options import Options
 from dsr_core.pixels import Image, blend, colour, pick
@@ -58,16 +59,18 @@ def compose(
     in_bands(fill_rows, len(mask), options.feather)
     if prediction.coding is not None and prediction.stored is not None:
         image = prediction.coding.closed(prediction.stored, image, mask)
-    count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    count, connected = cv2.connectedComponents(mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    labels = connected.astype(np.int32, copy=False)
     return Restoration(
         image=image,
         mask=mask,
-        labels=labels.astype(np.int32, copy=False),
+        labels=labels,
         probability=prediction.probability,
         defects=count - 1,
         model=prediction.model,
         provider=prediction.provider,
         notes=notes,
+        sources=count_sources(labels, count - 1, prediction.evidence),
     )
 
 

@@ -15,6 +15,8 @@ from dsr_core.prediction import Prediction
 
 SURE = 204  # 0.8 of 255; a component without such a pixel is faint
 FAINTER = 6  # the lower threshold of the hysteresis is the upper one divided by this
+FOUND = 255 // (2 * FAINTER)
+"""Lowest probability that is repaired at the default sensitivity, times 255."""
 _CAUTIOUS = 0.3  # sensitivity below which only what is ever more certain is found
 _NOISE = 2  # of 255; the lower threshold is never below this
 _MAJORITY = 0.9  # share of defects of one polarity from which on the other counts as rare

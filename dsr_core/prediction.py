@@ -1,6 +1,7 @@
 """What the filter hands out: data only."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,7 @@ class Prediction:
     repaired
         ``(H, W, 1|3)``: repaired colour samples of every pixel, in the input's own type and encoding.
     probability
-        ``(H, W)`` uint8: the probability of damage times 255, rounded.
+        ``(H, W)`` uint8: the probability of damage times 255, rounded; all evidence joined.
     model, provider
         What ran, and where: ``"cuda"`` or ``"cpu"``.
     notes
@@ -49,6 +50,9 @@ class Prediction:
         Where it was to run: ``"auto"``, ``"cuda"`` or ``"cpu"``.
     stored, coding
         The input, and what its numbers stand for, where those are not the usual.
+    evidence
+        What ``probability`` was joined from, each like it, by name: ``"network"`` and the others; empty where
+        there is the network alone.
     """
 
     image: Image
@@ -61,6 +65,7 @@ class Prediction:
     wanted: str = "auto"
     stored: Image | None = None
     coding: Coding | None = None
+    evidence: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,11 +81,13 @@ class Restoration:
     labels
         ``(H, W)`` int32: 0 outside the mask; the number of the defect inside it.
     probability
-        ``(H, W)`` uint8: the network's probability of damage times 255.
+        ``(H, W)`` uint8: the probability of damage times 255.
     defects
         Number of defects: connected regions of the mask.
     model, provider, notes
         As in `Prediction`.
+    sources
+        How many of the defects came from which evidence; empty where there is the network alone.
     """
 
     image: Image
@@ -91,3 +98,4 @@ class Restoration:
     model: ModelInfo
     provider: str
     notes: tuple[str, ...]
+    sources: Mapping[str, int] = field(default_factory=dict)

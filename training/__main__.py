@@ -21,6 +21,7 @@ COMMANDS = {
     "mine": ("training.mine", "find what a model takes for damage in clean photographs"),
     "pairs": ("training.measure.pairs", "make the validation pairs"),
     "evaluate": ("training.measure.evaluate", "measure models on the pairs"),
+    "infrared": ("training.measure.infrared", "measure what an infrared scan adds"),
     "real": ("training.measure.real", "measure models on real film"),
     "card": ("training.measure.card", "write the card of a model"),
     "compare": ("training.measure.compare", "set short trainings side by side"),

@@ -21,7 +21,7 @@ from onnx import numpy_helper
 from PIL import Image
 
 import dsr_core
-from dsr_core import Coding, DsrError, Options, atomic, cli, engine, job, models
+from dsr_core import Coding, DsrError, Options, atomic, cli, engine, infrared, job, models
 from dsr_core.atomic import write_all
 from dsr_core.composite import check_mask
 from dsr_core.editor.session import Session, _slices
@@ -332,6 +332,10 @@ ROWS = {
     "There is too little memory for": lambda box: model_fails(box, "std::bad_alloc"),
     "is damaged or not an ONNX model": lambda box: model_fails(box, "no protobuf"),
     "is not a model for this filter": other_input,
+    "must hold numbers like the picture's": lambda _: infrared.check_infrared(GREY > 9, GREY.shape),
+    "channel must be grey": lambda _: infrared.check_infrared(dusty(), GREY.shape),
+    "give the one scanned with it": lambda _: infrared.check_infrared(GREY, (3, 5)),
+    "is in colour; an infrared scan is grey": lambda box: box.run("scan.tif", "--infrared", box.scan),
     "keeps its weights in another file": external,
     "is not part of this installation": no_such_model,
     "; use fast, 1, 2, 3 or the path": lambda _: find_model("nowhere.onnx"),
