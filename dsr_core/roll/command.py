@@ -1,0 +1,72 @@
+"""``dsr-core restore``: which files become which."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from dsr_core.arguments import FORMATS
+from dsr_core.errors import DsrError
+from dsr_core.job import STREAM, Job, output_for
+from dsr_core.roll.listing import Found, find, results_among
+from dsr_core.roll.plan import make_folder
+from dsr_core.roll.rehearsal import rehearse
+from dsr_core.roll.run import Roll
+
+Make = Callable[[Path, Path | None, Path | None, Path | None], Job]
+
+
+def restore(chosen: argparse.Namespace, make: Make) -> int:
+    """Restore what was asked for and return the exit code.
+
+    Parameters
+    ----------
+    chosen
+        The command line.
+    make
+        Returns the job for a source, a result, a mask and an overlay.
+
+    Raises
+    ------
+    DsrError
+        The command line makes no sense, or nothing can be begun.
+    """
+    folders = [folder for folder in (chosen.output_dir, chosen.mask_dir, chosen.overlay_dir) if folder]
+    found = find(chosen.inputs, recursive=chosen.recursive, without=folders)
+    several = len(found) > 1 or found[0].path not in chosen.inputs
+    _check(chosen, several=several)
+    form = FORMATS.get(chosen.format)
+    earlier = results_among(found, chosen.output_dir, form)
+    for path in sorted(earlier):
+        chosen.console.note(f"{path} is the result of another input; it is passed over.")
+    jobs = [make(file.path, *_targets(chosen, file, form)) for file in found if file.path not in earlier]
+    if chosen.dry_run:
+        return rehearse(chosen, jobs)
+    for folder in folders:
+        make_folder(folder)
+    return Roll(chosen, several=several).run(jobs)
+
+
+def _check(chosen: argparse.Namespace, *, several: bool) -> None:
+    """Refuse what makes no sense together."""
+    if several and (chosen.output or chosen.mask or chosen.overlay):
+        raise DsrError(
+            "-o, --mask and --overlay name one file, and a folder is several; for several inputs "
+            "use --output-dir, --mask-dir and --overlay-dir."
+        )
+    if chosen.resume and not chosen.output_dir:
+        raise DsrError("--resume looks up in the folder of the results what is done; give --output-dir.")
+    if chosen.jobs is not None and chosen.jobs < 1:
+        raise DsrError(f"--jobs must be 1 or more, not {chosen.jobs}.")
+
+
+def _targets(
+    chosen: argparse.Namespace, file: Found, form: str | None
+) -> tuple[Path, Path | None, Path | None]:
+    """Return where result, mask and overlay of a file go."""
+    name = file.below / file.path.stem
+    output = chosen.output
+    if output is None and (file.path != STREAM or chosen.output_dir):
+        output = output_for(file.path, chosen.output_dir and chosen.output_dir / file.below, form)
+    mask = chosen.mask_dir / f"{name}.mask.png" if chosen.mask_dir else chosen.mask
+    overlay = chosen.overlay_dir / f"{name}.defects.jpg" if chosen.overlay_dir else chosen.overlay
+    return output or STREAM, mask, overlay
