@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from typing import Any, Self
 
 import psutil
@@ -74,7 +75,9 @@ def run_side_by_side(
         if not pool.lost:
             return
         if count > 1:
-            waiting, count = [*pool.lost, *waiting], count // 2
+            # it was free to be written when the job began: what is there now is its own
+            again = [replace(job, overwrite=True) for job in pool.lost]
+            waiting, count = [*again, *waiting], count // 2
         else:
             for job in pool.lost:
                 yield Outcome(job, {}, {}, {}, _died(job))

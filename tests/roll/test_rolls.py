@@ -163,7 +163,7 @@ def test_many_failures_are_told_again_at_the_end(folder, call):
 def large(folder, count):
     (folder / "roll").mkdir()
     for number in range(count):
-        write(folder / "roll" / f"{number}.tif", number, 1000, 1400)
+        write(folder / "roll" / f"{number}.tif", number, 500, 700)
 
 
 def wait_until(condition):
