@@ -87,8 +87,15 @@ def _add_roll(parser: argparse.ArgumentParser) -> None:
     )
     add("--resume", action="store_true", help="pass over what is done, by content and options")
     add("--dry-run", action="store_true", help="only say what would be done, and how long it takes here")
-    restored = parser.set_defaults
-    restored(report=None, contact_sheet=None)
+    add("--report", type=Path, metavar="FILE.html", help="write a page that shows each file before and after")
+    add("--contact-sheet", type=Path, metavar="FILE.jpg", help="write a picture of all files, small")
+    add(
+        "--except",
+        type=Path,
+        dest="excepted",
+        metavar="LIST",
+        help="leave the files alone that this list names, one a line, as the report saves it",
+    )
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,7 @@
 """``dsr-core restore``: which files become which."""
 
 import argparse
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from dsr_core.roll.listing import Found, find, results_among
 from dsr_core.roll.plan import make_folder
 from dsr_core.roll.rehearsal import rehearse
 from dsr_core.roll.run import Roll
+from dsr_core.roll.sheet import check_sheet
 
 Make = Callable[[Path, Path | None, Path | None, Path | None], Job]
 
@@ -39,11 +41,25 @@ def restore(chosen: argparse.Namespace, make: Make) -> int:
     for path in sorted(earlier):
         chosen.console.note(f"{path} is the result of another input; it is passed over.")
     jobs = [make(file.path, *_targets(chosen, file, form)) for file in found if file.path not in earlier]
+    excepted = _excepted(chosen)
+    kept = {job.source: job for job in jobs if os.path.realpath(job.source) in excepted}
+    jobs = [job for job in jobs if job.source not in kept]
     if chosen.dry_run:
         return rehearse(chosen, jobs)
     for folder in folders:
         make_folder(folder)
-    return Roll(chosen, several=several).run(jobs)
+    return Roll(chosen, several=several).run(jobs, kept.values())
+
+
+def _excepted(chosen: argparse.Namespace) -> set[str]:
+    """Return the files that are left alone, as their real paths; a relative one is seen from here."""
+    if chosen.excepted is None:
+        return set()
+    try:
+        lines = chosen.excepted.read_text("utf-8-sig", "surrogateescape").splitlines()
+    except OSError as error:
+        raise DsrError(f"{chosen.excepted} cannot be read ({error.strerror}); check its name.") from error
+    return {os.path.realpath(line.strip()) for line in lines if line.strip()}
 
 
 def _check(chosen: argparse.Namespace, *, several: bool) -> None:
@@ -55,6 +71,10 @@ def _check(chosen: argparse.Namespace, *, several: bool) -> None:
         )
     if chosen.resume and not chosen.output_dir:
         raise DsrError("--resume looks up in the folder of the results what is done; give --output-dir.")
+    if (chosen.report or chosen.contact_sheet) and STREAM in (*chosen.inputs, chosen.output):
+        raise DsrError("A report needs files to show; give the input and the result a name.")
+    if chosen.contact_sheet:
+        check_sheet(chosen.contact_sheet)
     if chosen.jobs is not None and chosen.jobs < 1:
         raise DsrError(f"--jobs must be 1 or more, not {chosen.jobs}.")
 

@@ -144,12 +144,18 @@ class Index:
             for path in targets_of(job):
                 row = (self._inside(path), *files[str(path)])
                 self._base.execute("insert or replace into results values (?, ?, ?, ?, 0)", row)
-            row = (self._inside(targets_of(job)[0]), self._inside(job.source), *files[str(job.source)])
+            scan = (self._inside(targets_of(job)[0]), self._inside(job.source), *files[str(job.source)])
             self._base.execute(
                 "insert or replace into scans values (?, ?, ?, ?, ?, ?, ?)",
-                (*row, settings, json.dumps(record)),
+                (*scan, settings, json.dumps(record)),
             )
             self._base.execute("commit")
+
+    def add(self, path: Path) -> None:
+        """Write down that a file beside the results is ours, too."""
+        with self._told():
+            row = (self._inside(path), *seen(path))
+            self._base.execute("insert or replace into results values (?, ?, ?, ?, 0)", row)
 
     def forget(self, path: Path) -> None:
         """Write down that a result is no more."""
@@ -163,7 +169,7 @@ class Index:
             stat = path.stat()
         except OSError:
             return False
-        return row == (stat.st_size, stat.st_mtime_ns)
+        return bool(row == (stat.st_size, stat.st_mtime_ns))
 
     def _row(self, question: str, *values: Any) -> Any:
         with self._told():

@@ -78,6 +78,15 @@ class Plan:
             record = outcome.report | {"look": outcome.look}
             self.index.finish(outcome.job, self._settings[outcome.job.source], outcome.files, record)
 
+    def take_back(self, job: Job) -> None:
+        """Remove the results that an earlier run made of a file, if this one resumes it."""
+        if self.index is None or not self.resume:
+            return
+        for path in targets_of(job):
+            if self.index.is_ours(path):
+                path.unlink(missing_ok=True)
+                self.index.forget(path)
+
     def _judged(self, job: Job) -> Job | None:
         """Return a job as it is to be done, or ``None`` if nothing is to be done."""
         for path in targets_of(job):

@@ -1,6 +1,7 @@
 """What is seen while a roll is worked on: a bar for the roll, one for each file in work, and notes."""
 
 import sys
+from typing import Any
 
 from tqdm import tqdm
 
@@ -24,7 +25,7 @@ class Bars:
         self._console = console
         self._several = total > 1
         self._told: set[str] = set()
-        self._files: dict[Job, tqdm] = {}  # type: ignore[type-arg] -- not generic at run time
+        self._files: dict[Job, Any] = {}
         # `None` is tqdm's word for: where no terminal is
         self._silent = True if sys.stderr is None else None
         self._roll = tqdm(

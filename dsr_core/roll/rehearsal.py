@@ -63,7 +63,7 @@ def _seconds_a_megapixel(job: Job) -> float:
         steps.close()
     network = batch * progress.total / max(1, progress.done)
     height, width = picture.pixels.shape[:2]
-    return (files + network) / (height * width / 1e6)
+    return float((files + network) / (height * width / 1e6))
 
 
 def _duration(seconds: float) -> str:

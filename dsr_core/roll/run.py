@@ -3,11 +3,12 @@
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, nullcontext
 from time import perf_counter
 from typing import Any
 
+from dsr_core.atomic import check_free
 from dsr_core.errors import DsrError
 from dsr_core.io.reader import ShadowFileError
 from dsr_core.job import STREAM, Job
@@ -38,22 +39,34 @@ class Roll:
         self._failures: list[str] = []
         self._records: list[dict[str, Any]] = []
         self._megapixels = 0.0
+        self._pages = [path for path in (chosen.report, chosen.contact_sheet) if path]
 
-    def run(self, jobs: list[Job]) -> int:
-        """Do what is left to do of these jobs and return the exit code."""
-        start = perf_counter()
+    def run(self, jobs: Sequence[Job], kept: Collection[Job] = ()) -> int:
+        """Do what is left to do of these jobs and return the exit code.
+
+        The others, ``kept``, are not done; what an earlier run made of them is taken away when this one
+        resumes it.
+        """
         index = self._index()
         with (
             closing(index) if index else nullcontext(),
             closing(Bars(self._chosen.console, len(jobs))) as bars,
         ):
-            self._bars = bars
+            self._bars, start = bars, perf_counter()
+            renew = self._may_renew(index)
+            check_free(self._pages, overwrite=renew)
             plan = Plan(jobs, index, self._chosen.resume, self._known, self._failed)
+            for job in kept:
+                self._bars.note(f"{job.source} is kept as it is")
+                plan.take_back(job)
             for outcome in self._outcomes(plan, jobs):
                 plan.ended(outcome)
                 self._ended(outcome)
+            seconds = perf_counter() - start
+            if self._pages:
+                self._publish((*jobs, *kept)[0], index, overwrite=renew)
         if self._several:
-            self._sum_up(len(jobs), perf_counter() - start)
+            self._sum_up(len(jobs), seconds)
         return 1 if self._failures else 0
 
     def _index(self) -> Index | None:
@@ -61,18 +74,48 @@ class Roll:
         wanted = folder and (self._several or self._chosen.resume)
         return Index(folder) if wanted else None
 
-    def _outcomes(self, plan: Plan, jobs: list[Job]) -> Iterator[Outcome]:
+    def _outcomes(self, plan: Plan, jobs: Sequence[Job]) -> Iterator[Outcome]:
         count = min(self._chosen.jobs or pool.how_many(jobs), max(1, len(jobs)))
-        kept = plan.index is not None
+        kept = bool(plan.index or self._pages)
         if count == 1 or any(STREAM in (job.source, job.output) for job in jobs):
             return pool.run_here(plan.begun(), self._bars.show, kept=kept)
         self._bars.note(f"{count} files at a time")
         return pool.run_side_by_side(plan.begun(), count, self._bars.show, kept=kept)
 
+    def _may_renew(self, index: Index | None) -> bool:
+        """Return whether report and contact sheet may be replaced."""
+        ours = index is not None and all(index.is_ours(path) for path in self._pages if path.exists())
+        return bool(self._chosen.overwrite or (self._chosen.resume and ours))
+
+    def _publish(self, job: Job, index: Index | None, *, overwrite: bool) -> None:
+        """Write report and contact sheet; ``job`` says how files are read."""
+        from dsr_core.roll.publish import publish  # noqa: PLC0415 -- few ask for it
+
+        self._bars.note("Reading the files again for the report")
+        reading = job.wishes, job.white, job.linear
+        try:
+            publish(
+                self._records,
+                reading,
+                report=self._chosen.report,
+                sheet=self._chosen.contact_sheet,
+                overwrite=overwrite,
+            )
+        except DsrError as error:
+            self._failures.append(str(error))
+            self._bars.note(str(error))
+        else:
+            if index:
+                for path in self._pages:
+                    index.add(path)
+
     def _known(self, job: Job, record: dict[str, Any]) -> None:
         """Count a file that was done before."""
         self._bars.ended(job)
         self._counted["before"] += 1
+        # it may have had another path then
+        names = {"input": job.source, "output": job.output, "mask": job.mask, "overlay": job.overlay}
+        record |= {name: path and str(path) for name, path in names.items()}
         self._keep(record)
         if self._chosen.json:
             self._bars.say(json.dumps(_without_look(record) | {"before": True}))
@@ -100,7 +143,7 @@ class Roll:
             self._bars.say(json.dumps({"input": str(job.source), "error": text}))
 
     def _keep(self, record: dict[str, Any]) -> None:
-        if self._chosen.report or self._chosen.contact_sheet:
+        if self._pages:
             self._records.append(record)
 
     def _sum_up(self, total: int, seconds: float) -> None:
