@@ -69,7 +69,11 @@ def make_parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
     return parser
 
 
-_ONE = {"output_dir": None, "resume": False, "jobs": 1, "report": None, "contact_sheet": None}
+_ONE = {
+    **dict.fromkeys(("output_dir", "report", "contact_sheet", "scheduler")),
+    "resume": False,
+    "jobs": 1,
+}
 """What the options for rolls are for a command that takes one file."""
 
 
@@ -87,6 +91,7 @@ def _add_roll(parser: argparse.ArgumentParser) -> None:
     )
     add("--resume", action="store_true", help="pass over what is done, by content and options")
     add("--dry-run", action="store_true", help="only say what would be done, and how long it takes here")
+    add("--scheduler", metavar="tcp://HOST:PORT", help="hand the files to the Dask cluster of this scheduler")
     add("--report", type=Path, metavar="FILE.html", help="write a page that shows each file before and after")
     add("--contact-sheet", type=Path, metavar="FILE.jpg", help="write a picture of all files, small")
     add(

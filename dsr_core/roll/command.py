@@ -3,6 +3,7 @@
 import argparse
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from dsr_core.arguments import FORMATS
@@ -73,6 +74,10 @@ def _check(chosen: argparse.Namespace, *, several: bool) -> None:
         raise DsrError("--resume looks up in the folder of the results what is done; give --output-dir.")
     if (chosen.report or chosen.contact_sheet) and STREAM in (*chosen.inputs, chosen.output):
         raise DsrError("A report needs files to show; give the input and the result a name.")
+    if chosen.scheduler and STREAM in (*chosen.inputs, chosen.output):
+        raise DsrError("A cluster takes files that all of its machines see; give the input a name.")
+    if chosen.scheduler and find_spec("distributed") is None:
+        raise DsrError("--scheduler needs Dask; run: pip install 'dust-scratch-removal[cluster]'.")
     if chosen.contact_sheet:
         check_sheet(chosen.contact_sheet)
     if chosen.jobs is not None and chosen.jobs < 1:

@@ -75,8 +75,12 @@ class Roll:
         return Index(folder) if wanted else None
 
     def _outcomes(self, plan: Plan, jobs: Sequence[Job]) -> Iterator[Outcome]:
-        count = min(self._chosen.jobs or pool.how_many(jobs), max(1, len(jobs)))
         kept = bool(plan.index or self._pages)
+        if self._chosen.scheduler:
+            from dsr_core.roll.cluster import run_on_cluster  # noqa: PLC0415 -- few have it installed
+
+            return run_on_cluster(plan.begun(), self._chosen.scheduler, kept=kept)
+        count = min(self._chosen.jobs or pool.how_many(jobs), max(1, len(jobs)))
         if count == 1 or any(STREAM in (job.source, job.output) for job in jobs):
             return pool.run_here(plan.begun(), self._bars.show, kept=kept)
         self._bars.note(f"{count} files at a time")
