@@ -25,7 +25,7 @@ def run_on_cluster(jobs: Iterable[Job], address: str, *, kept: bool) -> Iterator
     """Do jobs on the workers of a cluster and yield what comes of each, as soon as it is done.
 
     A worker does one file at a time, whatever its number of threads, with its own GPU if it has one, and
-    keeps the model. What a lost worker had is done again by another; a file that takes three workers with it has
+    keeps the model. What a lost worker had is done again by another; a file that takes several with it has
     failed (Dask's ``allowed-failures``). A worker replaces what is there under the name of a result, for that
     may be what a lost one left: nobody else may write into these folders meanwhile.
 

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from dsr_core.roll.plan import make_folder
 from dsr_core.roll.rehearsal import rehearse
 from dsr_core.roll.run import Roll
 from dsr_core.roll.sheet import check_sheet
+from dsr_core.roll.watch import batches
 
 Make = Callable[[Path, Path | None, Path | None, Path | None], Job]
 
@@ -33,10 +34,23 @@ def restore(chosen: argparse.Namespace, make: Make) -> int:
     DsrError
         The command line makes no sense, or nothing can be begun.
     """
-    folders = [folder for folder in (chosen.output_dir, chosen.mask_dir, chosen.overlay_dir) if folder]
-    found = find(chosen.inputs, recursive=chosen.recursive, without=folders)
+    if chosen.watch:
+        _check(chosen, several=True)
+        chosen.resume = True
+        for batch in batches(chosen.inputs, recursive=chosen.recursive, without=_folders(chosen)):
+            _restore(chosen, make, batch, several=False)
+    found = find(chosen.inputs, recursive=chosen.recursive, without=_folders(chosen))
     several = len(found) > 1 or found[0].path not in chosen.inputs
     _check(chosen, several=several)
+    return _restore(chosen, make, found, several=several)
+
+
+def _folders(chosen: argparse.Namespace) -> list[Path]:
+    return [folder for folder in (chosen.output_dir, chosen.mask_dir, chosen.overlay_dir) if folder]
+
+
+def _restore(chosen: argparse.Namespace, make: Make, found: Sequence[Found], *, several: bool) -> int:
+    """Restore these files and return the exit code."""
     form = FORMATS.get(chosen.format)
     earlier = results_among(found, chosen.output_dir, form)
     for path in sorted(earlier):
@@ -47,7 +61,7 @@ def restore(chosen: argparse.Namespace, make: Make) -> int:
     jobs = [job for job in jobs if job.source not in kept]
     if chosen.dry_run:
         return rehearse(chosen, jobs)
-    for folder in folders:
+    for folder in _folders(chosen):
         make_folder(folder)
     return Roll(chosen, several=several).run(jobs, kept.values())
 
@@ -70,8 +84,12 @@ def _check(chosen: argparse.Namespace, *, several: bool) -> None:
             "-o, --mask and --overlay name one file, and a folder is several; for several inputs "
             "use --output-dir, --mask-dir and --overlay-dir."
         )
-    if chosen.resume and not chosen.output_dir:
-        raise DsrError("--resume looks up in the folder of the results what is done; give --output-dir.")
+    if (chosen.resume or chosen.watch) and not chosen.output_dir:
+        raise DsrError(
+            "--resume and --watch look up in the folder of the results what is done; give --output-dir."
+        )
+    if chosen.watch and (chosen.report or chosen.contact_sheet or chosen.dry_run):
+        raise DsrError("--watch has no end; for a report run the same without it later, with --resume.")
     if (chosen.report or chosen.contact_sheet) and STREAM in (*chosen.inputs, chosen.output):
         raise DsrError("A report needs files to show; give the input and the result a name.")
     if chosen.scheduler and STREAM in (*chosen.inputs, chosen.output):

@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class Found:
     below: Path = Path()
 
 
-def find(inputs: Iterable[Path], *, recursive: bool, without: Iterable[Path] = ()) -> list[Found]:
+def find(inputs: Iterable[Path], *, recursive: bool, without: Sequence[Path] = ()) -> list[Found]:
     """Return the files that were named, those in named folders, and those that patterns stand for.
 
     In a folder, what is a picture by its first bytes counts; hidden files and folders do not. A pattern is
@@ -48,10 +48,9 @@ def find(inputs: Iterable[Path], *, recursive: bool, without: Iterable[Path] = (
     DsrError
         A folder or a pattern yields no picture, or a folder cannot be read.
     """
-    closed = {_identity(folder) for folder in without if folder.is_dir()}
     found: dict[Path, Found] = {}
     for path in inputs:
-        for file in _expanded(path, recursive=recursive, closed=closed):
+        for file in _expanded(path, recursive=recursive, without=without):
             found.setdefault(file.path, file)
     return list(found.values())
 
@@ -68,41 +67,39 @@ def results_among(found: Iterable[Found], folder: Path | None, form: str | None)
     return {file.path for file, path in real.items() if path in results}
 
 
-def _expanded(path: Path, *, recursive: bool, closed: set[tuple[int, int]]) -> Iterator[Found]:
+def _expanded(path: Path, *, recursive: bool, without: Sequence[Path]) -> Iterator[Found]:
     if path.is_dir():
-        yield from _pictures_in(path, recursive=recursive, closed=closed)
+        files = list(pictures_in(path, recursive=recursive, without=without))
+        if not files:
+            raise DsrError(f"{path} is a folder without pictures; check its name, or use --recursive.")
+        yield from files
     elif path != STREAM and glob.has_magic(str(path)) and not path.exists():
         matches = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 -- Path.glob knows no drives
         if not matches:
             raise DsrError(f"No file matches {path}; check the name.")
         for match in map(Path, matches):
-            yield from _expanded(match, recursive=recursive, closed=closed)
+            yield from _expanded(match, recursive=recursive, without=without)
     else:
         yield Found(path)
 
 
-def _pictures_in(root: Path, *, recursive: bool, closed: set[tuple[int, int]]) -> Iterator[Found]:
-    none = True
-    deeper = False
+def pictures_in(root: Path, *, recursive: bool, without: Sequence[Path] = ()) -> Iterator[Found]:
+    """Yield the pictures in a folder, by name; parameters and errors as for `find`."""
+    closed = {_identity(folder) for folder in without if folder.is_dir()}
 
     def refuse(error: OSError) -> None:
         raise DsrError(f"The folder {error.filename} cannot be read ({error.strerror}).") from error
 
     for folder, inner, names in os.walk(root, onerror=refuse):
         inner[:] = sorted(
-            name for name in inner if not name.startswith(".") and _identity(Path(folder, name)) not in closed
+            name
+            for name in inner
+            if recursive and not name.startswith(".") and _identity(Path(folder, name)) not in closed
         )
-        deeper |= bool(inner)
-        if not recursive:
-            inner.clear()
         for name in sorted(names):
             path = Path(folder, name)
             if not name.startswith(".") and _is_picture(path):
-                none = False
                 yield Found(path, Path(folder).relative_to(root))
-    if none:
-        remedy = "look into its folders with --recursive" if deeper and not recursive else "check its name"
-        raise DsrError(f"{root} is a folder without pictures; {remedy}.")
 
 
 def _is_picture(path: Path) -> bool:
