@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dsr_core.composite import compose
     from dsr_core.detect import find_defects
     from dsr_core.filter import fill, predict, restore, restore_steps, run
+    from dsr_core.lazy import restore_dask
     from dsr_core.prediction import Prediction, Progress, Restoration
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "find_defects",
     "predict",
     "restore",
+    "restore_dask",
     "restore_steps",
     "run",
 ]
@@ -42,6 +44,7 @@ _MODULES = {
     "Coding": "coding",
     "compose": "composite",
     "find_defects": "detect",
+    "restore_dask": "lazy",
     **dict.fromkeys(("fill", "predict", "restore", "restore_steps", "run"), "filter"),
     **dict.fromkeys(("Prediction", "Progress", "Restoration"), "prediction"),
 }

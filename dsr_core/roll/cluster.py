@@ -91,10 +91,10 @@ def _work(job: Job, same: tuple[str, str], *, kept: bool) -> Outcome:
     except DsrError as error:
         return Outcome(job, {}, {}, {}, error)
     if mine != same:
-        error = DsrError(
+        other = DsrError(
             f"A worker has version {mine[0]}, not {same[0]}, or another model; install the same there."
         )
-        return Outcome(job, {}, {}, {}, error)
+        return Outcome(job, {}, {}, {}, other)
     with _one_at_a_time:
         return work(job, lambda _: None, kept=kept)
 
