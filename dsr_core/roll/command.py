@@ -52,7 +52,7 @@ def _folders(chosen: argparse.Namespace) -> list[Path]:
 def _restore(chosen: argparse.Namespace, make: Make, found: Sequence[Found], *, several: bool) -> int:
     """Restore these files and return the exit code."""
     form = FORMATS.get(chosen.format)
-    earlier = results_among(found, chosen.output_dir, form)
+    earlier = results_among(found, chosen.output_dir)
     for path in sorted(earlier):
         chosen.console.note(f"{path} is the result of another input; it is passed over.")
     jobs = [make(file.path, *_targets(chosen, file, form)) for file in found if file.path not in earlier]

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from dsr_core.errors import DsrError
 from dsr_core.io.kinds import kind_of
-from dsr_core.job import STREAM, output_for
+from dsr_core.job import STREAM
+
+_RESULT = ".restored."
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,30 @@ def find(inputs: Iterable[Path], *, recursive: bool, without: Sequence[Path] = (
     return list(found.values())
 
 
-def results_among(found: Iterable[Found], folder: Path | None, form: str | None) -> set[Path]:
-    """Return those files that are results of others: a pattern such as *.tif takes them in a second run."""
-    real = {file: os.path.realpath(file.path) for file in found if file.path != STREAM}
-    results = {
-        os.path.realpath(place / output_for(file.path, None, wanted).name)
-        for file in real
-        for wanted in {None, form}
+def results_among(found: Iterable[Found], folder: Path | None) -> set[Path]:
+    """Return those files that are results of others, by their names: a second run may come upon them.
+
+    These are ``scan.restored.tif``, ``scan.restored.mask.png`` and the like beside ``scan.tif``, or where its
+    results go.
+    """
+    files = [file for file in found if file.path != STREAM]
+    scans = {
+        (os.path.realpath(place), file.path.stem)
+        for file in files
         for place in (file.path.parent, *([folder / file.below] if folder else []))
     }
-    return {file.path for file, path in real.items() if path in results}
+    return {
+        file.path
+        for file in files
+        if any((os.path.realpath(file.path.parent), stem) in scans for stem in _stems(file.path.name))
+    }
+
+
+def _stems(name: str) -> Iterator[str]:
+    """Yield the names of scans, without suffix, that a file of this name may be a result of."""
+    parts = name.split(_RESULT)
+    for count in range(1, len(parts)):
+        yield _RESULT.join(parts[:count])
 
 
 def _expanded(path: Path, *, recursive: bool, without: Sequence[Path]) -> Iterator[Found]:

@@ -82,6 +82,7 @@ def test_a_folder_without_pictures_is_named(folder, call):
 def test_results_are_never_taken_for_inputs(roll, call):
     assert call(roll, "--recursive")[0] == 0
     assert call(roll, "--recursive", "--output-dir", roll / "out")[0] == 0
+    (roll / "1.restored.mask.png").write_bytes(b"\x89PNG\r\n\x1a\n and no more")
     Path(roll / "out" / "2.restored.tif").rename(roll / "copy.tif")
     code, out, err = call(roll, "--recursive", "--output-dir", roll / "out", "--resume")
     assert code == 0
