@@ -13,7 +13,7 @@ from dsr_core.errors import DsrError
 from dsr_core.job import Job
 from dsr_core.models import MODEL_NAMES, find_model
 from dsr_core.roll.index import targets_of
-from dsr_core.roll.work import Outcome, work
+from dsr_core.roll.work import Outcome, failed, work
 from dsr_core.version import project_version
 
 _AHEAD = 2  # tasks a worker has at hand, so that it never waits for the next one
@@ -89,12 +89,12 @@ def _work(job: Job, same: tuple[str, str], *, kept: bool) -> Outcome:
     try:
         mine = project_version(), find_model(job.model).sha256
     except DsrError as error:
-        return Outcome(job, {}, {}, {}, error)
+        return failed(job, error)
     if mine != same:
         other = DsrError(
             f"A worker has version {mine[0]}, not {same[0]}, or another model; install the same there."
         )
-        return Outcome(job, {}, {}, {}, other)
+        return failed(job, other)
     with _one_at_a_time:
         return work(job, lambda _: None, kept=kept)
 
@@ -103,13 +103,8 @@ def _from(future: Any, job: Job) -> Outcome:
     """Return an outcome with the paths of the one who asked."""
     error = future.exception()
     if isinstance(error, distributed.KilledWorker):
-        return Outcome(
-            job,
-            {},
-            {},
-            {},
-            DsrError(f"{job.source} took several workers with it, perhaps because memory ran out."),
-        )
+        reason = "took several workers with it, perhaps because memory ran out."
+        return failed(job, DsrError(f"{job.source} {reason}"))
     outcome: Outcome = future.result()
     if outcome.error:
         return replace(outcome, job=job)

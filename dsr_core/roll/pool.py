@@ -19,7 +19,7 @@ from dsr_core.errors import DsrError
 from dsr_core.io.measure import pixels_in
 from dsr_core.job import Job
 from dsr_core.prediction import Progress
-from dsr_core.roll.work import Outcome, work
+from dsr_core.roll.work import Outcome, failed, work
 
 OnProgress = Callable[[Job, Progress], None]
 _PATIENCE = 0.1  # seconds between two looks at the progress
@@ -80,7 +80,7 @@ def run_side_by_side(
             waiting, count = [*again, *waiting], count // 2
         else:
             for job in pool.lost:
-                yield Outcome(job, {}, {}, {}, _died(job))
+                yield failed(job, _died(job))
 
 
 class _Pool:

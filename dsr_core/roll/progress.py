@@ -25,7 +25,8 @@ class Bars:
         self._console = console
         self._several = total > 1
         self._told: set[str] = set()
-        self._files: dict[Job, Any] = {}
+        self._files: dict[Any, Any] = {}
+        self._ended: set[Any] = set()
         # `None` is tqdm's word for: where no terminal is
         self._silent = True if sys.stderr is None else None
         self._roll = tqdm(
@@ -39,13 +40,13 @@ class Bars:
         )
 
     def show(self, job: Job, progress: Progress) -> None:
-        """Show how far a file is, and tell each of its notes once."""
-        if progress.note:
-            of_file = progress.total == 0 and self._several
-            self.note(f"{job.source}: {progress.note}" if of_file else progress.note)
-        bar = self._files.get(job)
+        """Show how far a file is, and what it says."""
+        self.tell(job, progress)
+        if job.source in self._ended:  # another process may be late to say it
+            return
+        bar = self._files.get(job.source)
         if bar is None:
-            bar = self._files[job] = tqdm(
+            bar = self._files[job.source] = tqdm(
                 desc=job.source.name,
                 unit="tile",
                 leave=False,
@@ -55,6 +56,12 @@ class Bars:
             )
         bar.total = progress.total
         bar.update(progress.done - bar.n)
+
+    def tell(self, job: Job, progress: Progress) -> None:
+        """Tell what a file says, once; what holds for all of them without its name."""
+        if progress.note:
+            of_file = progress.total == 0 and self._several
+            self.note(f"{job.source}: {progress.note}" if of_file else progress.note)
 
     def note(self, text: str) -> None:
         """Write a line to standard error, unless it has been written already."""
@@ -70,7 +77,8 @@ class Bars:
 
     def ended(self, job: Job) -> None:
         """Take a file's bar away and move that of the roll on."""
-        bar = self._files.pop(job, None)
+        self._ended.add(job.source)
+        bar = self._files.pop(job.source, None)
         if bar is not None:
             bar.close()
         self._roll.update()

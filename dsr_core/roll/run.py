@@ -125,6 +125,8 @@ class Roll:
             self._bars.say(json.dumps(_without_look(record) | {"before": True}))
 
     def _ended(self, outcome: Outcome) -> None:
+        for progress in outcome.told:
+            self._bars.tell(outcome.job, progress)
         self._bars.ended(outcome.job)
         if outcome.error:
             self._failed(outcome.job, outcome.error)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import restore, scans, skipping, speed, stopwatch
+from benchmarks import restore, roll, scans, skipping, speed, stopwatch
 from benchmarks.page import page, plot
 from dsr_core import filter as dsr_filter
 from dsr_core import job
@@ -155,3 +155,12 @@ def test_a_first_look_counts_what_it_would_miss(toy_model, tmp_path, monkeypatch
     monkeypatch.setattr(skipping, "SIDE", 32)
     found = skipping.look(find_model(toy_model), tmp_path)
     assert found == {"squares": 4, "clean": 0.5, "skipped": 0.75, "missed": pytest.approx(4 / 20)}
+
+
+def test_a_roll_is_measured_killed_and_resumed(toy_model, tmp_path):
+    found = roll.measure(tmp_path, 3, 0.02, [2], 50, str(toy_model))
+    assert found["MP/s"][2] > 0
+    assert found["killed after"] >= 1
+    assert "of 3 files restored, 0 failed" in found["resumed"]
+    assert found["different results"] == 1
+    assert (tmp_path / "report.html").is_file()

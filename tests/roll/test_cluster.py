@@ -6,7 +6,9 @@ from pathlib import Path
 
 import distributed
 import pytest
+import tifffile
 
+from tests.dusty import dusty
 from tests.roll.conftest import names
 from tests.roll.test_rolls import contents, large, wait_until
 
@@ -44,11 +46,14 @@ def test_a_worker_that_is_killed_takes_nothing_with_it(folder, call, start, clus
 def test_failures_are_told_as_on_one_machine(folder, call, cluster):
     large(folder, 1)
     (folder / "roll" / "bad.tif").write_bytes(b"II*\0 and no more")
+    tifffile.imwrite(folder / "roll" / "dim.tif", dusty() // 16, photometric="rgb")
     code, _, err = call("roll", "--output-dir", "out", "--scheduler", cluster.scheduler_address)
     assert code == 1
     assert "roll/bad.tif is damaged" in err
-    assert "1 of 2 files restored, 1 failed" in err
-    assert names("out") == ["0.restored.tif"]
+    assert "roll/dim.tif: " in err
+    assert "--white" in err
+    assert "2 of 3 files restored, 1 failed" in err
+    assert names("out") == ["0.restored.tif", "dim.restored.tif"]
 
 
 def test_a_scheduler_that_is_not_there_is_one_sentence(roll, call, monkeypatch):
