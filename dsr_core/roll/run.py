@@ -63,8 +63,9 @@ class Roll:
                 plan.ended(outcome)
                 self._ended(outcome)
             seconds = perf_counter() - start
-            if self._pages:
-                self._publish((*jobs, *kept)[0], index, overwrite=renew)
+            every = [*jobs, *kept]
+            if self._pages and every:
+                self._publish(every[0], index, overwrite=renew)
         if self._several:
             self._sum_up(len(jobs), seconds)
         return 1 if self._failures else 0
