@@ -210,3 +210,17 @@ def test_a_process_that_dies_takes_nothing_with_it(folder, start):
     assert "5 of 5 files restored, 0 failed" in err
     assert out.count("\n") == 5
     assert names("out") == [f"{number}.restored.tif" for number in range(5)]
+
+
+def test_ctrl_c_ends_every_process_and_leaves_nothing_half_done(folder, start):
+    large(folder, 6)
+    run = start("roll", "--output-dir", "out", "--jobs", "2")
+    wait_until(lambda: list(Path("out").glob("*.restored.tif")))
+    workers = psutil.Process(run.pid).children()
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate()
+    assert run.returncode == 130
+    assert err.splitlines()[-1] == "dsr-core: Stopped; nothing was left behind."
+    assert "Traceback" not in err
+    wait_until(lambda: not any(process.is_running() for process in workers))
+    assert all(tifffile.imread(Path("out", name)).shape == (500, 700, 3) for name in names("out"))
