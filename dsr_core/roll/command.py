@@ -81,7 +81,7 @@ def _check(chosen: argparse.Namespace, *, several: bool) -> None:
     """Refuse what makes no sense together."""
     if several and (chosen.output or chosen.mask or chosen.overlay):
         raise DsrError(
-            "-o, --mask and --overlay name one file, and a folder is several; for several inputs "
+            "-o, --mask and --overlay name one file, and a folder is several; with several inputs "
             "use --output-dir, --mask-dir and --overlay-dir."
         )
     if (chosen.resume or chosen.watch) and not chosen.output_dir:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import restore, roll, scans, skipping, speed, stopwatch
+from benchmarks import reliability, restore, roll, scans, skipping, speed, stopwatch
 from benchmarks.page import page, plot
 from dsr_core.errors import DsrError
 from dsr_core.io import read_picture
@@ -179,3 +179,19 @@ def test_a_roll_is_measured_killed_and_resumed(toy_model, tmp_path):
     assert "of 3 files restored, 0 failed" in found["resumed"]
     assert found["different results"] == 1
     assert (tmp_path / "report.html").is_file()
+
+
+def test_the_page_on_reliability_says_what_is_known_and_no_more():
+    found = {
+        "fuzz": {"minutes": 2.0, "counted": {"files": 1234}, "ended": ["seed 1 hung"]},
+        "restore": {"killed": 49, "half files": 0},
+        "situations": {"the disk is full": "exit code 1: out.tif cannot be written"},
+    }
+    text = reliability.page(found)
+    assert "2 minutes" in text
+    for row in ("| files | 1,234 |", "| killed | 49 |", "| half files | 0 |", "seed 1 hung"):
+        assert row in text
+    assert "a hang | 1 |" in text
+    assert "| the disk is full | exit code 1: out.tif cannot be written |" in text
+    assert "training fit" not in text
+    assert "##" not in reliability.page({})[2:]
