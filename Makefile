@@ -8,6 +8,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 DESKTOP := xvfb xauth libglib2.0-0 libfontconfig1 libdbus-1-3 libegl1 libgl1 libxkbcommon-x11-0 \
 	libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0
+# what tests/roll looks at reports with
+BROWSER := chromium
 # what tests/gimp/make-root.sh needs to build the Debian roots that hold a real GIMP 3
 GIMP_ROOT := wget debian-archive-keyring
 
@@ -19,7 +21,7 @@ demo: .venv/installed
 	@echo "what was repaired at $(CURDIR)/examples/scan.restored.mask.png."
 
 test: .venv/installed-for-tests
-	@sh .ci/packages xvfb-run $(DESKTOP) $(GIMP_ROOT)
+	@sh .ci/packages xvfb-run $(DESKTOP) $(BROWSER) $(GIMP_ROOT)
 	xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python -m coverage run -m pytest
 	@$(BIN)/python -m coverage combine --quiet
 	@echo "The tests ran $$($(BIN)/python -m coverage report --format=total) % of the lines of the product."

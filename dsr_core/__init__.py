@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dsr_core.detect import find_defects
     from dsr_core.filling import add_evidence, fill
     from dsr_core.filter import predict, restore, restore_steps, run
+    from dsr_core.lazy import restore_dask
     from dsr_core.prediction import Prediction, Progress, Restoration
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "find_defects",
     "predict",
     "restore",
+    "restore_dask",
     "restore_steps",
     "run",
 ]
@@ -46,6 +48,7 @@ _MODULES = {
     "find_defects": "detect",
     **dict.fromkeys(("add_evidence", "fill"), "filling"),
     **dict.fromkeys(("predict", "restore", "restore_steps", "run"), "filter"),
+    "restore_dask": "lazy",
     **dict.fromkeys(("Prediction", "Progress", "Restoration"), "prediction"),
 }
 

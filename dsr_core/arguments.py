@@ -26,7 +26,7 @@ def make_parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
         nargs="+",
         type=Path,
         metavar="INPUT",
-        help="TIFF, PNG, JPEG, WebP, PNM, BMP or JPEG 2000; - is standard input",
+        help="TIFF, PNG, JPEG, WebP, PNM, BMP or JPEG 2000; a folder of them; - is standard input",
     )
     target = restore.add_mutually_exclusive_group()
     target.add_argument(
@@ -40,12 +40,13 @@ def make_parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
     restore.add_argument("--overlay", type=Path, metavar="FILE", help="write a picture of the defects in red")
     restore.add_argument("--format", choices=FORMATS, help="what to write; default: what the input is")
     restore.add_argument("--keep-date", action="store_true", help="give results the date of their inputs")
+    _add_roll(restore)
     restore.set_defaults(command=run["restore"])
 
     detect = commands.add_parser("detect", help="write only the mask", description=run["detect"].__doc__)
     detect.add_argument("input", type=Path, metavar="INPUT")
     detect.add_argument("-o", "--output", type=Path, required=True, metavar="MASK")
-    detect.set_defaults(command=run["detect"], format=None, keep_date=False, output_dir=None)
+    detect.set_defaults(command=run["detect"], format=None, keep_date=False, **_ONE)
 
     for command in (restore, detect):
         _add_options(command)
@@ -66,6 +67,41 @@ def make_parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
     export.add_argument("output", type=Path, metavar="OUTPUT")
     export.set_defaults(command=run["export-onnx"])
     return parser
+
+
+_ONE = {
+    **dict.fromkeys(("output_dir", "report", "contact_sheet", "scheduler")),
+    "resume": False,
+    "jobs": 1,
+}
+"""What the options for rolls are for a command that takes one file."""
+
+
+def _add_roll(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("rolls").add_argument
+    add("--recursive", action="store_true", help="take folders within folders, too")
+    add("--mask-dir", type=Path, metavar="DIR", help="folder for a mask of each file")
+    add("--overlay-dir", type=Path, metavar="DIR", help="folder for a picture of each file's defects in red")
+    add(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="files at the same time; default: as many as cores and free memory hold, at most 4, "
+        "one for every 20 megapixels",
+    )
+    add("--resume", action="store_true", help="pass over what is done, by content and options")
+    add("--watch", action="store_true", help="go on with each file that comes into the folder, until Ctrl+C")
+    add("--dry-run", action="store_true", help="only say what would be done, and how long it takes here")
+    add("--scheduler", metavar="tcp://HOST:PORT", help="hand the files to the Dask cluster of this scheduler")
+    add("--report", type=Path, metavar="FILE.html", help="write a page that shows each file before and after")
+    add("--contact-sheet", type=Path, metavar="FILE.jpg", help="write a picture of all files, small")
+    add(
+        "--except",
+        type=Path,
+        dest="excepted",
+        metavar="LIST",
+        help="leave the files alone that this list names, one a line, as the report saves it",
+    )
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

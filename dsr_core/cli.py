@@ -1,11 +1,9 @@
 """The command line ``dsr-core``."""
 
 import argparse
-import json
 import os
-import sys
-import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,93 +49,20 @@ def _options(chosen: argparse.Namespace) -> Options:
 
 def _restore(chosen: argparse.Namespace) -> int:
     """Restore images; outside the mask every sample stays as it is."""
-    from dsr_core.io.reader import ShadowFileError  # noqa: PLC0415 -- `--help` need not load the filter
-    from dsr_core.job import STREAM  # noqa: PLC0415
+    from dsr_core.roll.command import restore  # noqa: PLC0415 -- `--help` need not load the filter
 
-    several = len(chosen.inputs) > 1
-    if several and (chosen.output or chosen.mask or chosen.overlay):
-        raise DsrError("-o, --mask and --overlay name one file; with several inputs use --output-dir.")
-    if chosen.output_dir:
-        _make_folder(chosen.output_dir)
-    outputs = {path: _output(path, chosen) for path in dict.fromkeys(chosen.inputs)}
-    earlier = _results_among(chosen)
-    infrared = _infrared_among(chosen)
-    chosen.inputs = [path for path in outputs if path not in earlier]
-    done, failed, told = 0, 0, set[str]()
-    sources: dict[str, Path] = {}
-    for path, output in outputs.items():
-        if path in earlier:
-            chosen.console.note(f"{path} is the result of another input; it is passed over.")
-            continue
-        if path in infrared:
-            chosen.console.note(f"{path} is the infrared scan of another input; it is passed over.")
-            continue
-        job = _job(path, output, chosen.mask, chosen.overlay, chosen)
-        try:
-            if output != STREAM and sources.setdefault(os.path.realpath(output), path) != path:
-                _refuse_twice(output, sources[os.path.realpath(output)])
-            _run_job(job, chosen, told)
-            done += 1
-        except ShadowFileError as error:
-            chosen.console.note(str(error))
-        except DsrError as error:
-            failed += 1
-            _report_failure(path, error, chosen)
-    if several:
-        chosen.console.note(f"{done} of {len(outputs)} files restored, {failed} failed")
-    return 1 if failed else 0
-
-
-def _output(path: Path, chosen: argparse.Namespace) -> Path:
-    """Return where the result of an input goes."""
-    from dsr_core.job import STREAM, output_for  # noqa: PLC0415
-
-    if chosen.output or (path == STREAM and not chosen.output_dir):
-        return chosen.output or STREAM
-    return output_for(path, chosen.output_dir, FORMATS.get(chosen.format))
-
-
-def _results_among(chosen: argparse.Namespace) -> set[Path]:
-    """Return those inputs that are results of others: a pattern such as *.tif takes them in a second run."""
-    from dsr_core.job import STREAM, output_for  # noqa: PLC0415
-
-    form = FORMATS.get(chosen.format)
-    results = {
-        os.path.realpath(output_for(path, folder, wanted))
-        for path in chosen.inputs
-        if path != STREAM
-        for folder in {None, chosen.output_dir}
-        for wanted in {None, form}
-    }
-    return {path for path in chosen.inputs if os.path.realpath(path) in results}
-
-
-def _infrared_among(chosen: argparse.Namespace) -> set[Path]:
-    """Return those inputs that are the infrared scans of others."""
-    from dsr_core.io.infrared import AUTO, infrared_beside  # noqa: PLC0415
-
-    beside = {infrared_beside(path) for path in chosen.inputs} if chosen.infrared == AUTO else set()
-    return {path for path in chosen.inputs if path in beside}
-
-
-def _refuse_twice(output: Path, first: Path) -> None:
-    raise DsrError(f"{output} is the result of {first} already; restore this file by itself with -o.")
+    return restore(chosen, partial(_job, chosen))
 
 
 def _detect(chosen: argparse.Namespace) -> int:
     """Find the damage and write it as a mask: 8-bit grey, 255 where it is."""
-    chosen.inputs = [chosen.input]
-    job = _job(chosen.input, None, chosen.output, None, chosen)
-    try:
-        _run_job(job, chosen, set())
-    except DsrError as error:
-        _report_failure(chosen.input, error, chosen)
-        return 1
-    return 0
+    from dsr_core.roll.run import Roll  # noqa: PLC0415
+
+    return Roll(chosen).run([_job(chosen, chosen.input, None, chosen.output, None)])
 
 
 def _job(
-    source: Path, output: Path | None, mask: Path | None, overlay: Path | None, chosen: argparse.Namespace
+    chosen: argparse.Namespace, source: Path, output: Path | None, mask: Path | None, overlay: Path | None
 ) -> Any:
     """Return the job for one input."""
     from dsr_core.io.picture import Wishes  # noqa: PLC0415
@@ -152,7 +77,6 @@ def _job(
         mask=mask,
         overlay=overlay,
         overwrite=chosen.overwrite,
-        inputs=tuple(chosen.inputs),
         wishes=Wishes(chosen.picture_only, round(chosen.most_megapixels * 1_000_000)),
         form=FORMATS.get(chosen.format),
         linear=chosen.linear,
@@ -160,39 +84,6 @@ def _job(
         keep_date=chosen.keep_date,
         infrared=chosen.infrared,
     )
-
-
-def _run_job(job: Any, chosen: argparse.Namespace, told: set[str]) -> None:
-    """Run a job with a progress bar on a terminal, and report what it did; tell each note once."""
-    from tqdm import tqdm  # noqa: PLC0415
-
-    from dsr_core.job import STREAM  # noqa: PLC0415
-
-    start = time.perf_counter()
-    silent = True if sys.stderr is None else None  # None: tqdm is silent where there is no terminal
-    with tqdm(desc=job.source.name, unit="tile", leave=False, disable=silent, file=sys.stderr) as bar:
-
-        def show(progress: Any) -> None:
-            of_file = progress.total == 0 and len(job.inputs) > 1
-            note = f"{job.source}: {progress.note}" if of_file else progress.note
-            if progress.note and note not in told:
-                told.add(note)
-                bar.clear()
-                chosen.console.note(note)
-            bar.total = progress.total
-            bar.update(progress.done - bar.n)
-
-        report = job.run(show)
-    report["seconds"] = round(time.perf_counter() - start, 3)
-    say = chosen.console.say if job.output != STREAM else chosen.console.note
-    if chosen.json:
-        say(json.dumps(report))
-    else:
-        place = "the CPU" if report["provider"] == "cpu" else report["provider"].upper()
-        sources = "".join(f", {count} by {name}" for name, count in report["sources"].items())
-        found = f"{report['defects']} defects{sources}, {report['changed']:.2%} of the pixels"
-        effort = f"{report['megapixels']:.1f} MP in {report['seconds']:.1f} s on {place}"
-        say(f"{report['input']} -> {report['output'] or report['mask']}: {found}; {effort}")
 
 
 def _models(chosen: argparse.Namespace) -> int:
@@ -232,19 +123,3 @@ def _export(chosen: argparse.Namespace) -> int:
     export_onnx(chosen.checkpoint, chosen.output)
     chosen.console.say(f"{chosen.checkpoint} -> {chosen.output}")
     return 0
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DsrError(
-            f"The folder {folder} cannot be made ({error.strerror}); choose another one."
-        ) from error
-
-
-def _report_failure(path: Path, error: DsrError, chosen: argparse.Namespace) -> None:
-    text = str(error)
-    chosen.console.note(text if str(path) in text else f"{path}: {text}")
-    if chosen.json:
-        chosen.console.say(json.dumps({"input": str(path), "error": text}))

@@ -106,6 +106,7 @@ class Engine:
         self.provider = provider
         options = ort.SessionOptions()
         options.log_severity_level = 4  # errors are raised; onnxruntime would print them a second time
+        options.intra_op_num_threads = _turns.threads
         options.enable_mem_pattern = False  # planning ahead takes half as much memory again, and no less time
         for name, side in zip(("height", "width"), size, strict=True):
             options.add_free_dimension_override_by_name(name, side)
@@ -129,9 +130,24 @@ class Engine:
         ProviderError
             Anything else that onnxruntime complains about.
         """
-        with _understood(f"Model {self.model.name} failed on {self.provider}"):
+        with _understood(f"Model {self.model.name} failed on {self.provider}"), _turns.gate:
             repaired, damage = self._session.run(["repaired", "damage"], {"image": batch})
         return repaired, damage
+
+
+class _Turns:
+    """Who may run the network, and with how many threads; 0 is onnxruntime's own choice."""
+
+    gate: contextlib.AbstractContextManager[Any] = contextlib.nullcontext()
+    threads = 0
+
+
+_turns = _Turns()
+
+
+def take_turns(gate: contextlib.AbstractContextManager[Any], threads: int) -> None:
+    """Run the network only within ``gate``, which several processes share, and with so many threads."""
+    _turns.gate, _turns.threads = gate, threads
 
 
 @contextlib.contextmanager

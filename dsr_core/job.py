@@ -51,8 +51,6 @@ class Job:
         nowhere. An output of ``-`` is standard output.
     overwrite
         Whether these files may exist already.
-    inputs
-        Every input of the same call: none of them is ever replaced, except the source by its restored self.
     wishes
         What may be left out, and how large the picture may be.
     form
@@ -65,6 +63,8 @@ class Job:
         Whether the result gets the date of the source.
     infrared
         ``"auto"``, ``"off"`` or a file, as for `dsr_core.io.infrared.find_infrared_scan`.
+    look
+        Looks at the result; what it returns goes into the report, as ``"look"``.
     """
 
     source: Path
@@ -75,13 +75,13 @@ class Job:
     mask: Path | None
     overlay: Path | None
     overwrite: bool
-    inputs: tuple[Path, ...] = ()
     wishes: Wishes = field(default_factory=Wishes)
     form: str | None = None
     linear: bool | None = None
     white: float | None = None
     keep_date: bool = False
     infrared: str = OFF
+    look: Callable[[Restoration], dict[str, Any]] | None = None
 
     def run(self, on_progress: Callable[[Progress], None]) -> dict[str, Any]:
         """Do it and return a report whose values JSON can hold.
@@ -144,19 +144,18 @@ class Job:
             "sources": dict(result.sources),
             "changed": float(changed / result.mask.size),
             "notes": [*notes, *result.notes],
+            **({"look": self.look(result)} if self.look else {}),
         }
 
     def _check_names(self, targets: list[Path]) -> None:
-        """Refuse results that share a file with each other or with an input, however the names are spelt."""
+        """Refuse results that share a file with each other or the source, however the names are spelt."""
         if any(_same(path, other) for n, path in enumerate(targets) for other in targets[:n]):
             raise DsrError("Result, mask and overlay need a name each; two of them are the same.")
         for path in targets:
-            for other in (*self.inputs, self.source):
-                own = path == self.output and _same(other, self.source)
-                if _same(path, other) and not own:
-                    raise DsrError(
-                        f"{path} is the input {other} itself; choose another name for what is written."
-                    )
+            if path != self.output and _same(path, self.source):
+                raise DsrError(
+                    f"{path} is the input {self.source} itself; choose another name for what is written."
+                )
 
     def _restored(
         self, picture: Picture, infrared: Image | None, on_progress: Callable[[Progress], None]

@@ -62,6 +62,13 @@ def infrared_beside(source: Path) -> Path | None:
     return None
 
 
+def infrared_file(choice: str, source: Path) -> Path | None:
+    """Return the file that a choice of `find_infrared_scan` may take the infrared scan from, if there is one."""
+    if choice == OFF:
+        return None
+    return infrared_beside(source) if choice == AUTO else Path(choice)
+
+
 def _has_channel(picture: Picture) -> bool:
     """Return whether the fourth channel is infrared: not called alpha by its TIFF, and not constant."""
     if picture.format != "tiff" or picture.pixels.ndim != 3 or picture.pixels.shape[2] != 4:  # noqa: PLR2004

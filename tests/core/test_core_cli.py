@@ -99,7 +99,7 @@ def test_several_inputs_go_on_past_a_bad_one(folder, call):
     assert out.count("\n") == 2
     assert err.splitlines()[-1] == "dsr-core: 2 of 3 files restored, 1 failed"
     assert "b.tif" in err.splitlines()[0]
-    assert names(folder / "new" / "out") == ["a.restored.tif", "c.restored.tif"]
+    assert names(folder / "new" / "out") == [".dsr-core.sqlite", "a.restored.tif", "c.restored.tif"]
 
 
 def test_json_is_one_line_a_file(folder, call):

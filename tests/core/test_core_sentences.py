@@ -30,6 +30,7 @@ from dsr_core.io import Picture, Wishes, check_target, read_picture, write_mask,
 from dsr_core.models import find_model
 from tests.core.made_files import LONG, SHORT, UNDEFINED, mpf, page, png, segment, tiff
 from tests.dusty import dusty
+from tests.roll import sentences as sentences_of_rolls
 
 CORE = Path(dsr_core.__file__).parent
 ERRORS = {"DsrError", "UnsuitableError", "ShadowFileError", "ProviderError"}
@@ -344,6 +345,8 @@ ROWS = {
     "export-onnx needs": without_torch,
     "onnxruntime is installed only in part": lambda box: broken_runtime(box, ModuleType("onnxruntime")),
     "onnxruntime does not load": lambda box: broken_runtime(box, None),
+    # rolls
+    **sentences_of_rolls.ROWS,
 }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import reliability, restore, scans, skipping, speed, stopwatch
+from benchmarks import reliability, restore, roll, scans, skipping, speed, stopwatch
 from benchmarks.page import page, plot
 from dsr_core.errors import DsrError
 from dsr_core.io import read_picture
@@ -170,6 +170,15 @@ def test_a_first_look_counts_what_it_would_miss(toy_model, tmp_path, monkeypatch
     monkeypatch.setattr(skipping, "SIDE", 32)
     found = skipping.look(find_model(toy_model), tmp_path)
     assert found == {"squares": 4, "clean": 0.5, "skipped": 0.75, "missed": pytest.approx(4 / 20)}
+
+
+def test_a_roll_is_measured_killed_and_resumed(toy_model, tmp_path):
+    found = roll.measure(tmp_path, 3, 0.02, [2], 50, str(toy_model))
+    assert found["MP/s"][2] > 0
+    assert found["killed after"] >= 1
+    assert "of 3 files restored, 0 failed" in found["resumed"]
+    assert found["different results"] == 1
+    assert (tmp_path / "report.html").is_file()
 
 
 def test_the_page_on_reliability_says_what_is_known_and_no_more():

@@ -45,6 +45,7 @@ def test_the_wheel_holds_the_models_and_only_what_is_installed(wheel):
         path for top in ("dsr_core", "dsr_napari", "dsr_gimp") for path in (REPOSITORY / top).rglob("*.py")
     ]
     assert {path.relative_to(REPOSITORY).as_posix() for path in code} <= set(names)
+    assert "dsr_core/roll/report.html.jinja" in names
     shipped = sorted(path.name for path in (REPOSITORY / "onnx_models").glob("*.onnx"))
     assert [name.split("/")[-1] for name in sorted(names) if name.endswith(".onnx")] == shipped
     assert all(f"dsr_core/onnx_models/{name}" in names for name in shipped)
@@ -77,7 +78,8 @@ assert result.defects == 1
 assert np.array_equal(result.image[~result.mask], image[~result.mask])
 """
     run(python, "-W", "error", "-c", script, model, cwd=tmp_path)
-    line = run(tmp_path / "env/bin/dsr-core", "restore", "scan.tif", "--model", model, "--json", cwd=tmp_path)
+    command = tmp_path / "env/bin/dsr-core", "restore", "scan.tif", "--model", model, "--json"
+    line = run(*command, "--report", "report.html", cwd=tmp_path)
     assert json.loads(line)["defects"] == 3
     if any((REPOSITORY / "onnx_models").glob("*.onnx")):
         assert "sha256" in run(tmp_path / "env/bin/dsr-core", "models", cwd=tmp_path)
