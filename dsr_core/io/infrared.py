@@ -63,7 +63,7 @@ def infrared_beside(source: Path) -> Path | None:
 
 
 def infrared_file(choice: str, source: Path) -> Path | None:
-    """Return the file that a choice of `find_infrared_scan` may take the infrared scan from, if there is one."""
+    """Return the file that a choice of `find_infrared_scan` may take the infrared scan from."""
     if choice == OFF:
         return None
     return infrared_beside(source) if choice == AUTO else Path(choice)
