@@ -140,6 +140,7 @@ def _job(
         linear=chosen.linear,
         white=chosen.white,
         keep_date=chosen.keep_date,
+        mask_kinds=chosen.mask_kinds,
     )
 
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dsr_core import crowds, kinds, lights
 from dsr_core.bands import in_bands
-from dsr_core.lights import find_lights
 from dsr_core.options import Options
 from dsr_core.pixels import luminance, pick
 from dsr_core.prediction import Prediction
@@ -27,8 +27,8 @@ def find_defects(prediction: Prediction, options: Options) -> NDArray[np.bool_]:
     return search(prediction, options)[0]
 
 
-def search(prediction: Prediction, options: Options) -> tuple[NDArray[np.bool_], int]:
-    """Return the mask ``(H, W)`` of the defects that the options let pass, grown, and how many may be lights.
+def search(prediction: Prediction, options: Options) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """Return the mask ``(H, W)`` of the defects that the options let pass, grown, and sentences for the user.
 
     Parameters
     ----------
@@ -70,13 +70,23 @@ def search(prediction: Prediction, options: Options) -> tuple[NDArray[np.bool_],
     excess = luminance(pick(prediction.image, at)) - luminance(pick(prediction.repaired, at))
     if options.polarity != "both" and len(at):
         keep &= _of_polarity(options.polarity, np.bincount(label, excess, count) > 0, label, strength)
-    lights = keep & find_lights(at, label, excess, count, probability.shape[1])
+    if options.kinds != "all":
+        shapes = kinds.measure(at, label, labels, count)
+        keep &= kinds.sort(shapes, max(probability.shape)) == 1 + kinds.KINDS.index(options.kinds)
+    lamps = keep & lights.find_lights(at, label, excess, count, probability.shape[1])
     if options.lights == "keep":
-        keep &= ~lights
+        keep &= ~lamps
     at = at[keep[label]]
+    label = label[keep[label]]
+    notes = [lights.remark(int(lamps.sum()) if options.lights == "repair" else 0)]
+    if options.dense == "keep":
+        dense = crowds.find_crowds(at, label, count, probability.shape)
+        dropped = dense[label]
+        notes.append(crowds.remark(len(np.unique(label[dropped])), dropped.sum() / probability.size))
+        at = at[~dropped]
     mask = np.zeros(probability.shape, np.bool_)
     mask.ravel()[at] = True
-    return _grown(mask, options.grow), int(lights.sum()) if options.lights == "repair" else 0
+    return _grown(mask, options.grow), tuple(filter(None, notes))
 
 
 def distance_within(mask: NDArray[np.bool_], rows: slice, reach: float) -> NDArray[np.float32]:

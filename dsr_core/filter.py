@@ -12,11 +12,14 @@ from dsr_core import pixels
 from dsr_core.coding import Coding, guess
 from dsr_core.composite import compose
 from dsr_core.detect import FOUND
+from dsr_core.evidence import NETWORK, joined
 from dsr_core.grain import add_grain
 from dsr_core.models import find_model
 from dsr_core.options import Options
 from dsr_core.pixels import Image
 from dsr_core.prediction import Prediction, Progress, Restoration
+from dsr_core.relief import take_off
+from dsr_core.scratches import find_scratches
 from dsr_core.sweep import sweep
 from dsr_core.tiles import Tile
 
@@ -88,7 +91,12 @@ def predict(
     ran, notes = yield from sweep(info, provider, samples.shape[:2], read, write, linear=linear)
     holes = probability >= FOUND
     add_grain(repaired, samples, holes, holes, linear=linear)
-    return Prediction(image, repaired, probability, info, ran, notes, linear, provider, stored, coding)
+    prediction = Prediction(image, repaired, probability, info, ran, notes, linear, provider, stored, coding)
+    lines = find_scratches(samples, linear=linear)
+    if not lines:
+        return prediction
+    maps = {"scratches": take_off(lines, samples, repaired, probability, linear=linear)}
+    return replace(prediction, probability=joined(probability, maps), evidence={NETWORK: probability, **maps})
 
 
 def restore_steps(
