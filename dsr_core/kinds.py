@@ -13,7 +13,9 @@ KINDS = ("specks", "hairs", "scratches", "others")
 VALUES = (0, 64, 128, 192, 255)
 """What a mask holds for no defect and for each kind."""
 _SLENDER = 0.5  # as wide as that, relative to its extent, is a hair at most
-_WINDING = 10.0  # half the outline squared over the area, from which on a wide one is a hair, too; a disc has 5
+_WINDING = (
+    10.0  # half the outline squared over the area, from which on a wide one is a hair, too; a disc has 5
+)
 _SHORTEST = 6  # pixels of a hair's extent: of three pixels in a row nobody knows
 _STRAIGHT = 0.1  # as wide as that at most, relative to its extent
 _LARGE = 0.02  # of the picture's longer side; what is larger and not drawn out is no speck
@@ -59,7 +61,7 @@ def measure(at: NDArray[np.intp], label: NDArray[Any], labels: NDArray[Any], cou
             outline += ~inside | (labels.ravel().take(np.where(inside, at + away, at)) != label)
 
     def total(values: NDArray[Any]) -> NDArray[np.float64]:
-        return np.bincount(label, values, count)
+        return np.asarray(np.bincount(label, values, count), np.float64)
 
     area = np.bincount(label, minlength=count).clip(1)
     down, right = (place - (total(place) / area)[label] for place in (rows, columns))

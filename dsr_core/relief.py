@@ -4,6 +4,7 @@ The picture shows through such a scratch, so that its detail and its grain stay.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -56,7 +57,7 @@ def take_off(
     for scratch in scratches:
         turned = (0, 1, 2) if scratch.axis == 0 else (1, 0, 2)
         views = samples.transpose(turned), repaired.transpose(turned)
-        _take_one(scratch, *views, *(plane.transpose(turned[:2]) for plane in (network, found)), linear)
+        _take_one(scratch, *views, network.transpose(turned[:2]), found.transpose(turned[:2]), linear)
     return found
 
 
@@ -137,14 +138,12 @@ def _profile(
     likeness = (mean * profile).sum(axis=(0, 2)) / (profile**2).sum(axis=(0, 2)).clip(1e-12)
     share = _averaged(likeness[None, :, None], weight, _BRIEF)
     rows = np.arange(planes.shape[1])
-    fine = cv2.resize(
-        np.ascontiguousarray(profile.transpose(1, 0, 2).reshape(len(starts), -1)),
-        (profile.shape[0] * profile.shape[2], len(rows)),
-    ).reshape(len(rows), 3, -1)
-    return fine.transpose(1, 0, 2), share[0, rows // piece, 0] >= _PRESENT
+    coarse = np.ascontiguousarray(profile.transpose(1, 0, 2).reshape(len(starts), -1))
+    fine = np.asarray(cv2.resize(coarse, (coarse.shape[1], len(rows))), np.float32)
+    return fine.reshape(len(rows), 3, -1).transpose(1, 0, 2), share[0, rows // piece, 0] >= _PRESENT
 
 
-def _averaged(values: NDArray[np.float32], weight: NDArray[np.float32], reach: float) -> NDArray[np.float32]:
+def _averaged(values: NDArray[Any], weight: NDArray[Any], reach: float) -> NDArray[np.float32]:
     """Return weighted means ``(a, n, b)`` over neighbouring pieces."""
     number = np.arange(values.shape[1])
     near = np.exp(-0.5 * ((number[:, None] - number) / reach) ** 2) * weight

@@ -1,11 +1,12 @@
 """What tells a scratch from an edge, a wire or a mast: what stays the same along it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Values = NDArray[np.float32]
+Values = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,16 +80,16 @@ class Traits:
 
 
 LIMITS = Traits(
-    share=0.8,
+    share=0.85,
     strength=7.5,
-    weakest=0.5,
-    height=0.2,
-    own=0.25,
+    weakest=0.55,
+    height=0.25,
+    own=0.22,
     parted=0.5,
     aside=0.45,
-    company=0.3,
-    turns=0.4,
-    bent=1.5,
+    company=0.28,
+    turns=0.35,
+    bent=1.2,
 )
 """The least of the first three and the most of all else (docs/scratches.md)."""
 

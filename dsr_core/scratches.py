@@ -68,14 +68,12 @@ def find_scratches(samples: Image, *, linear: bool) -> list[Scratch]:
         Whether they are linear light.
     """
     step = -(-max(samples.shape[:2]) // _LONG)
-    found: list[list[Scratch]] = []
-    for axis, averaged in enumerate(_averaged(samples, step, linear)):
+    found: list[list[_Line]] = [[], []]
+    for apart, averaged in zip(found, _averaged(samples, step, linear), strict=True):
         lines = [line for plane in averaged for width in _WIDTHS for line in _lines(plane, width)]
-        lines.sort(key=lambda line: -line.strength)
-        found.append([])
-        for line in lines:
-            if all(_apart(line, other) for other in found[axis]):
-                found[axis].append(line)
+        for line in sorted(lines, key=lambda line: -line.strength):
+            if all(_apart(line, other) for other in apart):
+                apart.append(line)
     axis = int(np.argmax([sum(line.strength for line in lines) for lines in found]))
     return [_in_pixels(line, axis, step) for line in found[axis]]
 
@@ -213,11 +211,10 @@ def _apart(line: _Line, other: _Line) -> bool:
 
 
 def _in_pixels(line: _Line, axis: int, step: int) -> Scratch:
-    piece = step * _PIECE
     return Scratch(
         axis=axis,
-        along=(line.pieces + 0.5) * piece - 0.5,
-        across=(line.columns + 0.5) * step - 0.5,
+        along=np.asarray((line.pieces + 0.5) * step * _PIECE - 0.5, np.float64),
+        across=np.asarray((line.columns + 0.5) * step - 0.5, np.float64),
         width=line.width * step,
         strength=line.strength,
     )

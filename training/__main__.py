@@ -22,6 +22,8 @@ COMMANDS = {
     "pairs": ("training.measure.pairs", "make the validation pairs"),
     "evaluate": ("training.measure.evaluate", "measure models on the pairs"),
     "real": ("training.measure.real", "measure models on real film"),
+    "scratches": ("training.measure.scratches", "measure the finding of faint scratches"),
+    "kinds": ("training.measure.kinds", "measure how kinds of defects are told apart"),
     "card": ("training.measure.card", "write the card of a model"),
     "compare": ("training.measure.compare", "set short trainings side by side"),
     "quantize": ("training.quantize", "make the 8-bit form of a model"),
