@@ -12,7 +12,11 @@ _LEAST = 128 * 128  # pixels; a smaller picture is a place that somebody chose
 
 
 def find_crowds(
-    at: NDArray[np.intp], label: NDArray[Any], count: int, shape: tuple[int, ...]
+    at: NDArray[np.intp],
+    label: NDArray[Any],
+    firm: NDArray[np.bool_],
+    count: int,
+    shape: tuple[int, ...],
 ) -> NDArray[np.bool_]:
     """Return for each component whether it lies where so much was found that it is no damage.
 
@@ -20,6 +24,8 @@ def find_crowds(
     ----------
     at, label
         Where each pixel lies that is to be replaced, counted row by row, and to which component it belongs.
+    firm
+        Whether the default sensitivity finds it, too: a high one shall not make a picture dense.
     count
         Number of components.
     shape
@@ -28,12 +34,12 @@ def find_crowds(
     height, width = shape
     if height * width < _LEAST:
         return np.zeros(count, np.bool_)
-    if len(at) > _OF_PICTURE * height * width:
+    if np.count_nonzero(firm) > _OF_PICTURE * height * width:
         return np.ones(count, np.bool_)
     down, right = (max(1, round(side / _TILE)) for side in shape)
     rows, columns = np.divmod(at, width)
     tile = rows * down // height * right + columns * right // width
-    taken = np.bincount(tile, minlength=down * right) > _OF_TILE * height * width / (down * right)
+    taken = np.bincount(tile[firm], minlength=down * right) > _OF_TILE * height * width / (down * right)
     if not taken.any():
         return np.zeros(count, np.bool_)
     inside = np.bincount(label, taken[tile], count)

@@ -16,6 +16,7 @@ SURE = 204  # 0.8 of 255; a component without such a pixel is faint
 FAINTER = 6  # the lower threshold of the hysteresis is the upper one divided by this
 FOUND = 255 // (2 * FAINTER)
 """Lowest probability that is repaired at the default sensitivity, times 255."""
+_HALF = 128  # of 255; what the default sensitivity finds has a pixel of that
 _CAUTIOUS = 0.3  # sensitivity below which only what is ever more certain is found
 _NOISE = 2  # of 255; the lower threshold is never below this
 _MAJORITY = 0.9  # share of defects of one polarity from which on the other counts as rare
@@ -77,11 +78,11 @@ def search(prediction: Prediction, options: Options) -> tuple[NDArray[np.bool_],
     if options.lights == "keep":
         keep &= ~lamps
     at = at[keep[label]]
-    label = label[keep[label]]
+    strength, label = strength[keep[label]], label[keep[label]]
     notes = [lights.remark(int(lamps.sum()) if options.lights == "repair" else 0)]
     if options.dense == "keep":
-        dense = crowds.find_crowds(at, label, count, probability.shape)
-        dropped = dense[label]
+        firm = (strength >= FOUND) & _any(label, strength >= _HALF, count)[label]
+        dropped = crowds.find_crowds(at, label, firm, count, probability.shape)[label]
         notes.append(crowds.remark(len(np.unique(label[dropped])), dropped.sum() / probability.size))
         at = at[~dropped]
     mask = np.zeros(probability.shape, np.bool_)

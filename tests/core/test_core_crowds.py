@@ -49,3 +49,11 @@ def test_a_dense_tile_stays_and_dust_elsewhere_goes():
 def test_a_small_place_that_somebody_chose_is_no_judge():
     prediction = dotted(6, side=120)
     assert compose(prediction, Options(grow=0)).defects == 400
+
+
+def test_a_high_sensitivity_makes_no_picture_dense():
+    prediction = dotted(6)
+    prediction.probability[prediction.probability > 0] = 60
+    prediction.probability[200:204, 200:204] = 250
+    assert compose(prediction).notes == ()
+    assert compose(prediction, Options(sensitivity=0.9, grow=0)).defects > 7000
