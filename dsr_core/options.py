@@ -137,7 +137,7 @@ class Options:
     dense: str = _option(
         "keep",
         group="find",
-        label="_Dense places",
+        label="Den_se places",
         help="keep leaves alone where implausibly much looks damaged: print, paint, fields of stars",
         choices={"keep": "Keep", "repair": "Repair"},
     )
