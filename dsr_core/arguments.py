@@ -94,6 +94,12 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
         help="samples are linear light, or are not; default: what the file says",
     )
     add("--white", type=float, metavar="VALUE", help="the number that means white; default: by the samples")
+    add(
+        "--infrared",
+        default="auto",
+        metavar="auto|off|FILE",
+        help="infrared scan of the same film; auto takes a page, a fourth channel, or INPUT_ir.* beside it",
+    )
     add("--picture-only", action="store_true", help="leave out layers and further pictures of a file")
     add(
         "--most-megapixels",

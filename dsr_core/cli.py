@@ -55,12 +55,16 @@ def _restore(chosen: argparse.Namespace) -> int:
         _make_folder(chosen.output_dir)
     outputs = {path: _output(path, chosen) for path in dict.fromkeys(chosen.inputs)}
     earlier = _results_among(chosen)
+    infrared = _infrared_among(chosen)
     chosen.inputs = [path for path in outputs if path not in earlier]
     done, failed, told = 0, 0, set[str]()
     sources: dict[str, Path] = {}
     for path, output in outputs.items():
         if path in earlier:
             chosen.console.note(f"{path} is the result of another input; it is passed over.")
+            continue
+        if path in infrared:
+            chosen.console.note(f"{path} is the infrared scan of another input; it is passed over.")
             continue
         job = _job(path, output, chosen.mask, chosen.overlay, chosen)
         try:
@@ -102,6 +106,14 @@ def _results_among(chosen: argparse.Namespace) -> set[Path]:
     return {path for path in chosen.inputs if os.path.realpath(path) in results}
 
 
+def _infrared_among(chosen: argparse.Namespace) -> set[Path]:
+    """Return those inputs that are the infrared scans of others."""
+    from dsr_core.io.infrared import AUTO, infrared_beside  # noqa: PLC0415
+
+    beside = {infrared_beside(path) for path in chosen.inputs} if chosen.infrared == AUTO else set()
+    return {path for path in chosen.inputs if path in beside}
+
+
 def _refuse_twice(output: Path, first: Path) -> None:
     raise DsrError(f"{output} is the result of {first} already; restore this file by itself with -o.")
 
@@ -141,6 +153,7 @@ def _job(
         white=chosen.white,
         keep_date=chosen.keep_date,
         mask_kinds=chosen.mask_kinds,
+        infrared=chosen.infrared,
     )
 
 

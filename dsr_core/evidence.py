@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,6 +11,7 @@ from dsr_core.errors import DsrError
 
 NETWORK = "network"
 _HALF = 128  # of 255
+_RIM = 2  # pixels
 
 Map = NDArray[np.uint8]
 
@@ -38,11 +40,15 @@ def joined(network: Map, maps: Mapping[str, Map]) -> Map:
 
 
 def unseen(network: Map, maps: Mapping[str, Map]) -> NDArray[np.bool_]:
-    """Return the pixels ``(H, W)`` that belong to a defect by these maps, and not by the network."""
+    """Return the pixels ``(H, W)`` that belong to a defect by these maps, and not by the network.
+
+    A rim around what the network repairs is left to it: maps are less sharp than the picture.
+    """
     found = np.zeros(network.shape, np.bool_)
     for each in maps.values():
         found |= each >= FOUND
-    return np.asarray(found & (network < _HALF), np.bool_)
+    known = cv2.dilate((network >= _HALF).view(np.uint8), np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8))
+    return np.asarray(found & (known == 0), np.bool_)
 
 
 def count_sources(labels: NDArray[np.int32], count: int, evidence: Mapping[str, Map]) -> dict[str, int]:

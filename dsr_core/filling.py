@@ -21,6 +21,7 @@ from dsr_core.tiles import Tile
 _RIM = 2  # pixels around these that belong to a grown mask, too
 _CONVINCED = 0.5  # lowest probability at which a marked pixel counts as repaired by the network
 _MISSED = 0.25  # share of a marked defect; where more is missed, it is filled from its surroundings
+_WIDE = 9  # pixels; what is narrower is filled as well from its surroundings
 _REACH = 5  # pixels of surroundings that a fill looks at
 
 
@@ -51,11 +52,14 @@ def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress,
     check_mask(mask, prediction)
     found = prediction.probability >= FOUND
     marked = mask & (cv2.dilate(found.view(np.uint8), np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)) == 0)
-    return (yield from _filled(prediction, marked, found))
+    return (yield from _filled(prediction, marked, found, marked))
 
 
 def add_evidence(prediction: Prediction, maps: Mapping[str, Map]) -> Generator[Progress, None, Prediction]:
     """Join what else tells of damage with the network's probability, and repair what that shows anew.
+
+    What is wide goes through the network as in `fill`; a speck of a few pixels is filled from its
+    surroundings, which is as good, and spares another run over most of the picture.
 
     Parameters
     ----------
@@ -78,19 +82,37 @@ def add_evidence(prediction: Prediction, maps: Mapping[str, Map]) -> Generator[P
     if not maps:
         return prediction
     network = prediction.evidence.get(NETWORK, prediction.probability)
-    filled = yield from _filled(prediction, unseen(network, maps), network >= FOUND)
+    marked = unseen(network, maps)
+    filled = yield from _filled(prediction, marked, network >= FOUND, _wide(marked))
     evidence = {NETWORK: network, **prediction.evidence, **maps}
     others = {name: each for name, each in evidence.items() if name != NETWORK}
     return replace(filled, probability=joined(network, others), evidence=evidence)
 
 
+def _wide(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return those of the marked regions that hold a square of so many pixels."""
+    inner = cv2.erode(marked.view(np.uint8), np.ones((_WIDE, _WIDE), np.uint8))
+    labels: NDArray[Any]
+    count, labels = cv2.connectedComponents(marked.view(np.uint8), connectivity=8)
+    wide = np.zeros(count, np.bool_)
+    wide[labels[inner > 0]] = True
+    return np.asarray(wide[labels], np.bool_)
+
+
 def _filled(
-    prediction: Prediction, marked: NDArray[np.bool_], found: NDArray[np.bool_]
+    prediction: Prediction,
+    marked: NDArray[np.bool_],
+    found: NDArray[np.bool_],
+    by_network: NDArray[np.bool_],
 ) -> Generator[Progress, None, Prediction]:
-    """Return the prediction with what is marked repaired; ``found`` was repaired before."""
+    """Return the prediction with what is marked repaired; ``found`` was repaired before.
+
+    ``by_network`` is the part of the marked that the network is shown; what it misses, and the other part,
+    is filled from its surroundings.
+    """
     samples = pixels.colour(prediction.image)
     repaired = prediction.repaired.copy()
-    missed = np.zeros_like(marked)
+    missed = marked & ~by_network
 
     def read(tile: Tile) -> Image:
         painted, hole = tile.cut(samples).copy(), tile.cut(marked)
@@ -100,12 +122,12 @@ def _filled(
         return painted
 
     def write(tile: Tile, planes: NDArray[np.float32], damage: NDArray[np.float32]) -> None:
-        hole = marked[tile.core]
+        hole = by_network[tile.core]
         new = np.empty_like(repaired[tile.core])
         planes = pixels.as_neutral_as(samples[tile.core], planes)
         pixels.from_network(planes, new, linear=prediction.linear)
         repaired[tile.core][hole] = new[hole]
-        missed[tile.core] = hole & (damage < _CONVINCED)
+        missed[tile.core] = marked[tile.core] & (~hole | (damage < _CONVINCED))
 
     ran, notes = yield from sweep(
         prediction.model,
@@ -114,7 +136,7 @@ def _filled(
         read,
         write,
         linear=prediction.linear,
-        wanted=lambda tile: bool(marked[tile.core].any()),
+        wanted=lambda tile: bool(by_network[tile.core].any()),
     )
     _inpaint(repaired, samples, marked, missed)
     add_grain(repaired, samples, found | marked, marked, linear=prediction.linear)

@@ -13,7 +13,9 @@ from dsr_core.coding import Coding, guess
 from dsr_core.composite import compose
 from dsr_core.detect import FOUND
 from dsr_core.evidence import NETWORK, joined
+from dsr_core.filling import add_evidence
 from dsr_core.grain import add_grain
+from dsr_core.infrared import check_infrared, find_infrared
 from dsr_core.models import find_model
 from dsr_core.options import Options
 from dsr_core.pixels import Image
@@ -33,6 +35,7 @@ def predict(
     provider: str = "auto",
     linear: bool = False,
     coding: Coding | None = None,
+    infrared: Image | None = None,
     wait_for: Callable[[int], None] = lambda _: None,
 ) -> Generator[Progress, None, Prediction]:
     """Run the network over an image.
@@ -51,6 +54,9 @@ def predict(
         back through its inverse.
     coding
         What the numbers stand for, such as ``Coding(white=4095)``; the usual by default.
+    infrared
+        ``(H, W)``: an infrared scan of the same film, more light being a higher number; what it shows of
+        damage is joined with what the network sees (`dsr_core.infrared`).
     wait_for
         Called with a number of rows before the first so many are read: for an image that is still being
         loaded.
@@ -68,9 +74,11 @@ def predict(
     Raises
     ------
     DsrError
-        The image, the model or the provider cannot be used.
+        The image, the model, the provider or the infrared scan cannot be used.
     """
     pixels.check(image, wait_for)
+    if infrared is not None:
+        check_infrared(infrared, image.shape)
     info = find_model(model)
     stored = image
     if coding is not None:
@@ -91,12 +99,18 @@ def predict(
     ran, notes = yield from sweep(info, provider, samples.shape[:2], read, write, linear=linear)
     holes = probability >= FOUND
     add_grain(repaired, samples, holes, holes, linear=linear)
-    prediction = Prediction(image, repaired, probability, info, ran, notes, linear, provider, stored, coding)
+    found = Prediction(image, repaired, probability, info, ran, notes, linear, provider, stored, coding)
     lines = find_scratches(samples, linear=linear)
-    if not lines:
-        return prediction
-    maps = {"scratches": take_off(lines, samples, repaired, probability, linear=linear)}
-    return replace(prediction, probability=joined(probability, maps), evidence={NETWORK: probability, **maps})
+    if lines:
+        maps = {"scratches": take_off(lines, samples, repaired, probability, linear=linear)}
+        evidence = {NETWORK: probability, **maps}
+        found = replace(found, probability=joined(probability, maps), evidence=evidence)
+    if infrared is None:
+        return found
+    dirt, note = find_infrared(found, infrared)
+    yield Progress(0, 0, note)
+    both = yield from add_evidence(found, {"infrared": dirt})
+    return replace(both, notes=(*both.notes, note))
 
 
 def restore_steps(
@@ -107,13 +121,14 @@ def restore_steps(
     provider: str = "auto",
     linear: bool = False,
     coding: Coding | None = None,
+    infrared: Image | None = None,
 ) -> Generator[Progress, None, Restoration]:
     """Restore an image step by step; parameters and errors as in `predict`, `compose` and `restore`."""
     note = ""
     if coding is None:
         pixels.check(image)
         coding, note = guess(image)
-    steps = predict(image, model=model, provider=provider, linear=linear, coding=coding)
+    steps = predict(image, model=model, provider=provider, linear=linear, coding=coding, infrared=infrared)
     prediction = yield from steps
     found = compose(prediction, options)
     for told in found.notes[len(prediction.notes) :]:
@@ -129,13 +144,17 @@ def restore(
     provider: str = "auto",
     linear: bool = False,
     coding: Coding | None = None,
+    infrared: Image | None = None,
 ) -> Restoration:
     """Restore an image in one call; parameters and errors as in `predict` and `compose`.
 
     ``coding`` is what the numbers stand for, such as ``Coding(white=4095)``. By default it follows from the
     largest sample; a note says so where that is not the usual white.
     """
-    return run(restore_steps(image, options, model=model, provider=provider, linear=linear, coding=coding))
+    steps = restore_steps(
+        image, options, model=model, provider=provider, linear=linear, coding=coding, infrared=infrared
+    )
+    return run(steps)
 
 
 class Steps(Generic[_Result]):

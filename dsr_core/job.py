@@ -26,11 +26,12 @@ from dsr_core.io import (
     write_picture,
     write_plain,
 )
+from dsr_core.io.infrared import OFF, find_infrared_scan
 from dsr_core.io.kinds import kind_of, suffix_for
 from dsr_core.io.picture import Wishes
 from dsr_core.kinds import values_of
 from dsr_core.options import Options
-from dsr_core.pixels import painted, pick
+from dsr_core.pixels import Image, painted, pick
 from dsr_core.prediction import Progress, Restoration
 
 STREAM = Path("-")
@@ -66,6 +67,8 @@ class Job:
         Whether the result gets the date of the source.
     mask_kinds
         Whether the mask holds a value for each kind of defect (`dsr_core.kinds.VALUES`) instead of 255.
+    infrared
+        ``"auto"``, ``"off"`` or a file, as for `dsr_core.io.infrared.find_infrared_scan`.
     """
 
     source: Path
@@ -83,6 +86,7 @@ class Job:
     white: float | None = None
     keep_date: bool = False
     mask_kinds: bool = False
+    infrared: str = OFF
 
     def run(self, on_progress: Callable[[Progress], None]) -> dict[str, Any]:
         """Do it and return a report whose values JSON can hold.
@@ -120,9 +124,12 @@ class Job:
             form = self.form or (picture.form_to_write if by_content else None)
             form = check_target(self.output, picture.pixels, form)
             notes += losses(picture, form)
+        own = None if self.source == STREAM else self.source
+        infrared, told = find_infrared_scan(self.infrared, picture, own, self.wishes)
+        notes += [told] if told else []
         for note in notes:  # before anything is written
             on_progress(Progress(0, 0, note))
-        result = self._restored(picture, on_progress)
+        result = self._restored(picture, infrared, on_progress)
         if self._stamp() != before:
             raise DsrError(f"{self.source} has changed meanwhile; restore it again when it is complete.")
         write_all(self._writers(picture, result, form), overwrite=self.overwrite)
@@ -156,7 +163,9 @@ class Job:
                         f"{path} is the input {other} itself; choose another name for what is written."
                     )
 
-    def _restored(self, picture: Picture, on_progress: Callable[[Progress], None]) -> Restoration:
+    def _restored(
+        self, picture: Picture, infrared: Image | None, on_progress: Callable[[Progress], None]
+    ) -> Restoration:
         steps = restore_steps(
             picture.pixels,
             self.options,
@@ -164,6 +173,7 @@ class Job:
             provider=self.provider,
             linear=picture.linear if self.linear is None else self.linear,
             coding=picture.coding,
+            infrared=infrared,
         )
         return run(steps, on_progress)
 

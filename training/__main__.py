@@ -21,6 +21,7 @@ COMMANDS = {
     "mine": ("training.mine", "find what a model takes for damage in clean photographs"),
     "pairs": ("training.measure.pairs", "make the validation pairs"),
     "evaluate": ("training.measure.evaluate", "measure models on the pairs"),
+    "infrared": ("training.measure.infrared", "measure what an infrared scan adds"),
     "real": ("training.measure.real", "measure models on real film"),
     "scratches": ("training.measure.scratches", "measure the finding of faint scratches"),
     "kinds": ("training.measure.kinds", "measure how kinds of defects are told apart"),

@@ -31,10 +31,11 @@ def test_joined_is_the_noisy_or_to_the_last_step():
     assert (joined(network, {"other": other, "more": other}) >= joined(network, {"other": other})).all()
 
 
-def test_unseen_is_what_the_network_lacks():
-    network = np.array([[0, 0, 200, 200]], np.uint8)
-    other = np.array([[0, 200, 0, 200]], np.uint8)
-    assert unseen(network, {"other": other}).tolist() == [[False, True, False, False]]
+def test_unseen_is_what_the_network_lacks_and_not_the_rim_of_what_it_has():
+    network, other = np.zeros((1, 12), np.uint8), np.zeros((1, 12), np.uint8)
+    network[0, 2] = 200
+    other[0, [2, 4, 5, 9]] = 200
+    assert np.flatnonzero(unseen(network, {"other": other})).tolist() == [5, 9]
 
 
 def test_what_only_the_map_shows_is_found_and_repaired_and_counted(toy_model):

@@ -98,7 +98,7 @@ def make_pairs(
         )
         rng = torch.Generator().manual_seed(seed + number)
         draw = np.random.default_rng(seed + number)
-        photo = _photo(path, group.side or size, draw, whole=group.side is not None)
+        photo = cropped_photo(path, group.side or size, draw, whole=group.side is not None)
         pair = Pair(f"{number:03d}-{name.replace(' ', '-')}-{scale:g}", name, scale, path.name)
         _write(output / pair.name, simulator(photo, rng))
         pairs.append(pair)
@@ -106,7 +106,7 @@ def make_pairs(
     return pairs
 
 
-def _photo(path: Path, side: int, rng: np.random.Generator, *, whole: bool) -> torch.Tensor:
+def cropped_photo(path: Path, side: int, rng: np.random.Generator, *, whole: bool) -> torch.Tensor:
     """Return a crop ``(1, 3, H, W)`` in [0, 1] of a photograph shrunk, so that JPEG's traces average out.
 
     ``whole`` shrinks it until ``side`` holds its short side; otherwise to three quarters.

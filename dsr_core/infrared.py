@@ -1,0 +1,227 @@
+"""What an infrared scan of the same film tells of dust, hairs and scratches.
+
+Dyes let infrared through, dirt does not. In practice the two scans lie apart by parts of a pixel, infrared is
+less sharp, dyes absorb some of it, and edges and lettering leave halos. So both are laid over each other,
+what the colours explain is taken out, and what remains is judged by its own noise: that of the place, and
+that of equally lively places of the picture. Dirt only darkens. How often something so far from the mean
+brightens instead is how often the noise darkens, and the probability follows from the two counts: nothing
+here knows a scanner.
+
+Sources: Edgar, US patent 5,266,805 (dirt blocks infrared, which shows its place and its density); Rick,
+*Dust removal using infrared channel*, 1999, and Rickmann, ``sanei_ir`` of SANE, 2011 (infrared follows the
+logarithm of red; little on negatives, considerably on slides).
+"""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dsr_core.alignment import Fit, find_shift, moved
+from dsr_core.bands import BAND, cut
+from dsr_core.dirt import CONTRAST, Plane, probability, scores
+from dsr_core.errors import DsrError
+from dsr_core.pixels import DTYPES, Image, colour, full_scale
+from dsr_core.prediction import Prediction
+
+SILVER = (
+    "The infrared channel shows the picture itself (silver or Kodachrome): only the picture is looked at."
+)
+BLANK = "The infrared channel is blank; only the picture is looked at."
+_DARK = 0.02  # added before a logarithm: below it, noise outweighs the light
+_COVERED = 0.05  # of the light: what lets less through is no film, or wholly covered
+_MIDDLE = np.float32(np.log(0.2))  # where a picture is neither dark nor bright
+_SMALL = 384  # pixels on the shorter side of what the dyes' share is fitted to
+_CARRIED = 0.5  # contrast in infrared, of that in the picture, from which on it carries the picture
+_ALIKE = 0.7  # and correlation with it
+_SIGMAS = (0.0, 0.6, 1.0, 1.5, 2.2, 3.0)  # pixels by which infrared may be less sharp
+_PART = 512  # pixels on each side of the middle in which these are tried
+_CELL = 4  # pixels that are one in the plane of local medians
+_WIDE = 21  # of these, the side of a window: dirt fills less than half of it
+_RANGE = 0.5  # of a logarithm: what is darker throughout a window is a border, not dirt
+_HALO = 9  # side in pixels of the place whose contrast tells how lively it is
+
+
+def check_infrared(infrared: Image, shape: tuple[int, ...]) -> None:
+    """Refuse what is no infrared scan of an image of this height and width.
+
+    Raises
+    ------
+    DsrError
+        Its size, its number of channels or its type does not fit.
+    """
+    if not isinstance(infrared, np.ndarray) or infrared.dtype.name not in DTYPES:
+        kind = getattr(infrared, "dtype", type(infrared).__name__)
+        raise DsrError(f"The infrared channel must hold numbers like the picture's, not {kind}.")
+    if infrared.ndim != 2:  # noqa: PLR2004
+        raise DsrError(f"The infrared channel must be grey, (H, W), not {infrared.shape}.")
+    if infrared.shape != tuple(shape[:2]):
+        own, wanted = (" x ".join(map(str, each[1::-1])) for each in (infrared.shape, shape))
+        raise DsrError(
+            f"The infrared channel is {own} pixels, the picture {wanted}; give the one scanned with it."
+        )
+
+
+def find_infrared(prediction: Prediction, infrared: Image) -> tuple[NDArray[np.uint8], str]:
+    """Return what infrared says: a probability of damage, and a sentence.
+
+    Parameters
+    ----------
+    prediction
+        Of the picture; its repaired samples stand for the picture without dust.
+    infrared
+        ``(H, W)``, one of the types of an image; a higher number is more light.
+
+    Returns
+    -------
+    probability
+        ``(H, W)`` uint8, times 255; zero where the channel carries the picture.
+    note
+        What was done, or why nothing was.
+
+    Raises
+    ------
+    DsrError
+        As `check_infrared`.
+    """
+    check_infrared(infrared, prediction.image.shape)
+    if infrared.min() == infrared.max():
+        return np.zeros(infrared.shape, np.uint8), BLANK
+    fit = _registration(prediction, infrared)
+    away = fit.furthest(infrared.shape)
+    if away > 0.1:  # noqa: PLR2004 -- less than what interpolation blurs
+        infrared = moved(infrared.astype(np.float32), fit)
+    light = max(float(np.percentile(infrared[::4, ::4], 99)), 1e-9)
+    dyes = _fit_dyes(prediction, infrared, light)
+    if dyes.carried:
+        return np.zeros(infrared.shape, np.uint8), SILVER
+    left, lively = _residual(prediction, infrared, light, dyes)
+    _flatten(left)
+    note = "The infrared channel is used"
+    if not fit.blocks:
+        note += "; it shares too few marks with the picture to be aligned"
+    elif away > 0.1:  # noqa: PLR2004
+        note += f", aligned by up to {away:.1f} pixels"
+    return probability(left, scores(left, lively)), f"{note}."
+
+
+class _Dyes(NamedTuple):
+    """How far the dyes darken infrared, and whether that is the picture itself.
+
+    ``weights`` ``(3, channels)`` are those of each colour's logarithm, of its square and of its cube, because
+    nobody knows the curves that either scan went through.
+    """
+
+    weights: Plane
+    carried: bool
+
+
+def _log(samples: Image, white: float) -> Plane:
+    values = np.multiply(samples, np.float32(1 / white), dtype=np.float32)
+    return np.asarray(cv2.log(np.maximum(values, 0) + np.float32(_DARK)), np.float32).reshape(samples.shape)
+
+
+def _brightness(logs: Plane) -> Plane:
+    """Return the mean of the colours' logarithms, ``(h, w)``."""
+    channels = logs.shape[2]
+    return np.asarray(cv2.transform(logs, np.full((1, channels), 1 / channels)), np.float32)
+
+
+def _registration(prediction: Prediction, infrared: Image) -> Fit:
+    samples = colour(prediction.image)
+    white = full_scale(samples.dtype)
+    light = float(infrared[::4, ::4].max()) or 1.0
+
+    def picture(part: tuple[slice, slice]) -> Plane:
+        return _brightness(_log(samples[part], white))
+
+    return find_shift(picture, lambda part: _log(infrared[part], light), infrared.shape)
+
+
+def _fit_dyes(prediction: Prediction, infrared: Image, light: float) -> _Dyes:
+    """Fit infrared to the colours' logarithms and a slow fall-off, leaving out what does not follow."""
+    samples = prediction.repaired
+    height, width = samples.shape[:2]
+    step = max(1, min(height, width) // _SMALL)
+    logs = _log(samples[::step, ::step], full_scale(samples.dtype))
+    bright = (_brightness(logs) - _MIDDLE).ravel().astype(np.float64)
+    known = (logs - _MIDDLE).reshape(bright.size, -1).astype(np.float64)
+    known = np.hstack([known, known**2, known**3])
+    seen = _log(infrared[::step, ::step], light).ravel().astype(np.float64)
+    down, right = np.mgrid[-1 : 1 : len(samples[::step]) * 1j, -1 : 1 : len(samples[0, ::step]) * 1j]
+    slow = np.stack([np.ones_like(seen), down.ravel(), right.ravel(), (down**2 + right**2).ravel()], axis=1)
+    matrix = np.concatenate([known - known.mean(axis=0), slow], axis=1)
+    film = (seen > np.log(_COVERED + _DARK)).astype(np.float64)
+    if film.sum() < matrix.shape[1]:
+        return _Dyes(np.zeros((3, samples.shape[2]), np.float32), carried=False)
+    weight = film
+    for _ in range(12):
+        weighted = matrix * weight[:, None]
+        normal = weighted.T @ matrix + 1e-6 * len(seen) * np.eye(matrix.shape[1])
+        solved = np.linalg.solve(normal, weighted.T @ seen)
+        rest = seen - matrix @ solved
+        spread = 1.4826 * np.median(np.abs(rest[film > 0])) + 1e-4
+        weight = film * np.maximum(1 - (rest / (4.7 * spread)) ** 2, 0) ** 2  # Tukey's biweight
+    count = known.shape[1]
+    explained = matrix[:, :count] @ solved[:count]
+    flat = seen - slow @ solved[count:]
+    inside = weight > 0
+    contrast = explained[inside].std() / (bright[inside].std() + 1e-6)
+    alike = explained[inside].std() / (flat[inside].std() + 1e-6)
+    carried = bool(contrast > _CARRIED and alike > _ALIKE)
+    return _Dyes(solved[:count].reshape(3, -1).astype(np.float32), carried)
+
+
+def _residual(
+    prediction: Prediction, infrared: Image, light: float, dyes: _Dyes
+) -> tuple[Plane, NDArray[np.uint8]]:
+    """Return infrared without the dyes' share, as a logarithm, and how lively the picture is, 0 to 255."""
+    samples = prediction.repaired
+    white = full_scale(samples.dtype)
+    left = np.empty(infrared.shape, np.float32)
+    share = np.empty(infrared.shape, np.float32)
+    brightness = np.empty(infrared.shape, np.uint8)
+    black = np.float32(np.log(_DARK))
+    ones = np.ones((1, samples.shape[2]))
+    for rows in cut(slice(0, len(left)), BAND):
+        logs = _log(samples[rows], white)
+        bright = _brightness(logs)
+        brightness[rows] = ((bright - black) / CONTRAST).clip(0, 255)
+        logs -= _MIDDLE
+        first, second, third = dyes.weights
+        share[rows] = cv2.transform(logs * (first + logs * (second + logs * third)), ones)
+        left[rows] = _log(infrared[rows], light)
+    left -= _softened(left, share)
+    cv2.GaussianBlur(left, (5, 5), 1.0, dst=left)  # dirt is never as sharp as noise
+    lively = cv2.morphologyEx(brightness, cv2.MORPH_GRADIENT, np.ones((_HALO, _HALO), np.uint8))
+    return left, np.asarray(lively, np.uint8)
+
+
+def _softened(seen: Plane, share: Plane) -> Plane:
+    """Return the dyes' share as unsharp as infrared is: as leaves the least behind."""
+    height, width = seen.shape
+    middle = tuple(slice(max(length // 2 - _PART, 0), length // 2 + _PART) for length in (height, width))
+
+    def behind(sigma: float) -> float:
+        rest = seen[middle] - (cv2.GaussianBlur(share[middle], (0, 0), sigma) if sigma else share[middle])
+        rest -= cv2.GaussianBlur(rest, (0, 0), 6)
+        size = np.abs(rest)
+        return float(np.minimum(size, 6 * np.median(size)).mean())
+
+    sigma = min(_SIGMAS, key=behind)
+    return np.asarray(cv2.GaussianBlur(share, (0, 0), sigma), np.float32) if sigma else share
+
+
+def _flatten(left: Plane) -> None:
+    """Take off the local median, in place; where the film ends or is covered, nothing is left."""
+    height, width = left.shape
+    left -= float(np.median(left[::8, ::8]))
+    size = max(1, width // _CELL), max(1, height // _CELL)
+    small = cv2.resize(left, size, interpolation=cv2.INTER_AREA)
+    coded = np.rint((small / _RANGE).clip(-1, 1) * 127 + 128).astype(np.uint8)
+    level = cv2.medianBlur(coded, _WIDE)
+    ends = cv2.dilate((level <= 1).view(np.uint8), np.ones((5, 5), np.uint8))
+    smooth = (level.astype(np.float32) - 128) * (_RANGE / 127)
+    left -= cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
+    left[cv2.resize(ends, (width, height), interpolation=cv2.INTER_NEAREST) > 0] = 0
