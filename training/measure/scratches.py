@@ -175,5 +175,6 @@ pixels are. By itself this finds about half, the busier the picture the fewer, s
 clean ones: a line must run along at least 85 % of the frame, keep its height over whatever is below it, and
 have no edge running along beside it. What is deep and plain the network finds. Trunks in fog, folds of
 curtains, joints of boards and ropes along the whole frame came closest to being taken; the limits
-(`dsr_core/scratch_limits.py`) were chosen on other photographs than these.
+(`dsr_core/scratch_limits.py`) were chosen on 335 other photographs, of which no clean one has a line within
+them.
 """
