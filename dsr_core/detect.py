@@ -10,7 +10,7 @@ from dsr_core import crowds, kinds, lights
 from dsr_core.bands import in_bands
 from dsr_core.options import Options
 from dsr_core.pixels import luminance, pick
-from dsr_core.prediction import Prediction
+from dsr_core.prediction import NETWORK, Prediction
 
 SURE = 204  # 0.8 of 255; a component without such a pixel is faint
 FAINTER = 6  # the lower threshold of the hysteresis is the upper one divided by this
@@ -82,7 +82,8 @@ def search(prediction: Prediction, options: Options) -> tuple[NDArray[np.bool_],
     notes = [lights.remark(int(lamps.sum()) if options.lights == "repair" else 0)]
     if options.dense == "keep":
         firm = (strength >= FOUND) & _any(label, strength >= _HALF, count)[label]
-        dropped = crowds.find_crowds(at, label, firm, count, probability.shape)[label]
+        shown = _shown_otherwise(prediction, at, label, count)[label]
+        dropped = crowds.find_crowds(at, label, firm & ~shown, count, probability.shape)[label] & ~shown
         notes.append(crowds.remark(len(np.unique(label[dropped])), dropped.sum() / probability.size))
         at = at[~dropped]
     mask = np.zeros(probability.shape, np.bool_)
@@ -131,6 +132,17 @@ def _any(label: NDArray[Any], condition: NDArray[np.bool_], count: int) -> NDArr
     """Return for each component whether the condition holds anywhere in it."""
     found = np.zeros(count, np.bool_)
     found[label[condition]] = True
+    return found
+
+
+def _shown_otherwise(
+    prediction: Prediction, at: NDArray[np.intp], label: NDArray[Any], count: int
+) -> NDArray[np.bool_]:
+    """Return for each component whether other evidence than the network shows it: then it is damage."""
+    found = np.zeros(count, np.bool_)
+    for name, each in prediction.evidence.items():
+        if name != NETWORK:
+            found |= _any(label, each.ravel().take(at) >= _HALF, count)
     return found
 
 

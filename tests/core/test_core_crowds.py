@@ -1,5 +1,7 @@
 """Where implausibly much looks damaged, nothing is replaced, and the user is told."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from dsr_core import Options, Prediction, compose
@@ -57,3 +59,15 @@ def test_a_high_sensitivity_makes_no_picture_dense():
     prediction.probability[200:204, 200:204] = 250
     assert compose(prediction).notes == ()
     assert compose(prediction, Options(sensitivity=0.9, grow=0)).defects > 7000
+
+
+def test_what_other_evidence_shows_is_damage_however_dense():
+    prediction = dotted(6)
+    shown = np.zeros_like(prediction.probability)
+    shown[2:4, 2:4] = 250
+    joined = replace(prediction, evidence={"network": prediction.probability, "infrared": shown})
+    result = compose(joined, Options(grow=0))
+    assert result.defects == 1
+    assert result.mask[2:4, 2:4].all()
+    everywhere = {"network": prediction.probability, "infrared": prediction.probability}
+    assert compose(replace(prediction, evidence=everywhere), Options(grow=0)).defects == 7225
