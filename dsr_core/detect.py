@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from dsr_core import crowds, kinds, lights
 from dsr_core.bands import in_bands
+from dsr_core.decisions import LEFT, PAINTED, Decided, outranked
 from dsr_core.options import Options
 from dsr_core.pixels import luminance, pick
 from dsr_core.prediction import NETWORK, Prediction
@@ -23,12 +24,16 @@ _MAJORITY = 0.9  # share of defects of one polarity from which on the other coun
 _DILATED = 10  # pixels; up to here dilation is faster than a distance transform
 
 
-def find_defects(prediction: Prediction, options: Options) -> NDArray[np.bool_]:
+def find_defects(
+    prediction: Prediction, options: Options, decided: Decided | None = None
+) -> NDArray[np.bool_]:
     """Return the mask ``(H, W)`` of the defects that the options let pass, grown; notes as in `search`."""
-    return search(prediction, options)[0]
+    return search(prediction, options, decided)[0]
 
 
-def search(prediction: Prediction, options: Options) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+def search(
+    prediction: Prediction, options: Options, decided: Decided | None = None
+) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
     """Return the mask ``(H, W)`` of the defects that the options let pass, grown, and sentences for the user.
 
     Parameters
@@ -37,6 +42,8 @@ def search(prediction: Prediction, options: Options) -> tuple[NDArray[np.bool_],
         From `predict` or `fill`.
     options
         What counts as a defect.
+    decided
+        ``(H, W)``: what a person decided (`dsr_core.decisions`), which outranks the options.
 
     Notes
     -----
@@ -62,6 +69,7 @@ def search(prediction: Prediction, options: Options) -> tuple[NDArray[np.bool_],
         count, labels = cv2.connectedComponents(binary, connectivity=8, ltype=cv2.CV_32S)
     at = np.flatnonzero(candidates)
     label, strength = labels.ravel().take(at), probability.ravel().take(at)
+    every, of_every = at, label
     keep = _any(label, strength > int(threshold), count)
     if limited:
         longer = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
@@ -77,18 +85,21 @@ def search(prediction: Prediction, options: Options) -> tuple[NDArray[np.bool_],
     lamps = keep & lights.find_lights(at, label, excess, count, probability.shape[1])
     if options.lights == "keep":
         keep &= ~lamps
-    at = at[keep[label]]
-    strength, label = strength[keep[label]], label[keep[label]]
-    notes = [lights.remark(int(lamps.sum()) if options.lights == "repair" else 0)]
+    dense = keep & _dense(prediction, at, label, strength, keep)
     if options.dense == "keep":
-        firm = (strength >= FOUND) & _any(label, strength >= _HALF, count)[label]
-        shown = _shown_otherwise(prediction, at, label, count)[label]
-        dropped = crowds.find_crowds(at, label, firm & ~shown, count, probability.shape)[label] & ~shown
-        notes.append(crowds.remark(len(np.unique(label[dropped])), dropped.sum() / probability.size))
-        at = at[~dropped]
+        keep &= ~dense
+    share = np.count_nonzero(dense[label]) / probability.size
+    if decided is not None:
+        verdict = decided.ravel().take(every)
+        keep |= _any(of_every, verdict == PAINTED, count)
+        keep &= ~_any(of_every, verdict & LEFT > 0, count)
     mask = np.zeros(probability.shape, np.bool_)
-    mask.ravel()[at] = True
-    return _grown(mask, options.grow), tuple(filter(None, notes))
+    mask.ravel()[every[keep[of_every]]] = True
+    notes = (
+        lights.remark(int((lamps & keep).sum())) if options.lights == "repair" else "",
+        crowds.remark(int(dense.sum()), share) if options.dense == "keep" else "",
+    )
+    return outranked(_grown(mask, options.grow), decided), tuple(filter(None, notes))
 
 
 def distance_within(mask: NDArray[np.bool_], rows: slice, reach: float) -> NDArray[np.float32]:
@@ -135,15 +146,21 @@ def _any(label: NDArray[Any], condition: NDArray[np.bool_], count: int) -> NDArr
     return found
 
 
-def _shown_otherwise(
-    prediction: Prediction, at: NDArray[np.intp], label: NDArray[Any], count: int
+def _dense(
+    prediction: Prediction,
+    at: NDArray[np.intp],
+    label: NDArray[Any],
+    strength: NDArray[np.uint8],
+    keep: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """Return for each component whether other evidence than the network shows it: then it is damage."""
-    found = np.zeros(count, np.bool_)
+    """Return for each component whether it is one of too many; what other evidence shows never is."""
+    shown = np.zeros_like(keep)
     for name, each in prediction.evidence.items():
         if name != NETWORK:
-            found |= _any(label, each.ravel().take(at) >= _HALF, count)
-    return found
+            shown |= _any(label, each.ravel().take(at) >= _HALF, len(keep))
+    firm = (strength >= FOUND) & _any(label, strength >= _HALF, len(keep))[label]
+    firm &= (keep & ~shown)[label]
+    return crowds.find_crowds(at, label, firm, len(keep), prediction.probability.shape) & ~shown
 
 
 def _of_polarity(
