@@ -53,6 +53,11 @@ def make_parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
         _add_reading(command)
         command.add_argument("--model", default="3", metavar="fast|1|2|3|PATH", help="default: %(default)s")
         command.add_argument("--provider", choices=PROVIDERS, default="auto", help="default: %(default)s")
+        command.add_argument(
+            "--mask-kinds",
+            action="store_true",
+            help="in the mask 64 stands for specks, 128 for hairs, 192 for scratches, 255 for others",
+        )
         command.add_argument("--overwrite", action="store_true", help="replace files that exist")
         command.add_argument("--json", action="store_true", help="one line of JSON for each file")
 

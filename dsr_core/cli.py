@@ -82,6 +82,7 @@ def _job(
         linear=chosen.linear,
         white=chosen.white,
         keep_date=chosen.keep_date,
+        mask_kinds=chosen.mask_kinds,
         infrared=chosen.infrared,
     )
 

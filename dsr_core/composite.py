@@ -9,7 +9,6 @@ from dsr_core.decisions import Decided
 from dsr_core.detect import distance_within, search
 from dsr_core.errors import DsrError
 from dsr_core.evidence import count_sources
-from dsr_core.lights import remark
 from dsr_core.options import Options
 from dsr_core.pixels import Image, blend, colour, pick
 from dsr_core.prediction import Prediction, Restoration
@@ -46,8 +45,8 @@ def compose(
     options = options or Options()
     notes = prediction.notes
     if mask is None:
-        mask, lights = search(prediction, options, decided)
-        notes += (remark(lights),) if remark(lights) else ()
+        mask, remarks = search(prediction, options, decided)
+        notes += remarks
     else:
         check_mask(mask, prediction)
         mask = mask.copy(order="C")

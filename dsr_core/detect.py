@@ -6,17 +6,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dsr_core import crowds, kinds, lights
 from dsr_core.bands import in_bands
 from dsr_core.decisions import LEFT, PAINTED, Decided, outranked
-from dsr_core.lights import find_lights
 from dsr_core.options import Options
 from dsr_core.pixels import luminance, pick
-from dsr_core.prediction import Prediction
+from dsr_core.prediction import NETWORK, Prediction
 
 SURE = 204  # 0.8 of 255; a component without such a pixel is faint
 FAINTER = 6  # the lower threshold of the hysteresis is the upper one divided by this
 FOUND = 255 // (2 * FAINTER)
 """Lowest probability that is repaired at the default sensitivity, times 255."""
+_HALF = 128  # of 255; what the default sensitivity finds has a pixel of that
 _CAUTIOUS = 0.3  # sensitivity below which only what is ever more certain is found
 _NOISE = 2  # of 255; the lower threshold is never below this
 _MAJORITY = 0.9  # share of defects of one polarity from which on the other counts as rare
@@ -32,8 +33,8 @@ def find_defects(
 
 def search(
     prediction: Prediction, options: Options, decided: Decided | None = None
-) -> tuple[NDArray[np.bool_], int]:
-    """Return the mask ``(H, W)`` of the defects that the options let pass, grown, and how many may be lights.
+) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """Return the mask ``(H, W)`` of the defects that the options let pass, grown, and sentences for the user.
 
     Parameters
     ----------
@@ -78,17 +79,27 @@ def search(
     excess = luminance(pick(prediction.image, at)) - luminance(pick(prediction.repaired, at))
     if options.polarity != "both" and len(at):
         keep &= _of_polarity(options.polarity, np.bincount(label, excess, count) > 0, label, strength)
-    lights = keep & find_lights(at, label, excess, count, probability.shape[1])
+    if options.kinds != "all":
+        shapes = kinds.measure(at, label, labels, count)
+        keep &= kinds.sort(shapes, max(probability.shape)) == 1 + kinds.KINDS.index(options.kinds)
+    lamps = keep & lights.find_lights(at, label, excess, count, probability.shape[1])
     if options.lights == "keep":
-        keep &= ~lights
+        keep &= ~lamps
+    dense = keep & _dense(prediction, at, label, strength, keep)
+    if options.dense == "keep":
+        keep &= ~dense
+    share = np.count_nonzero(dense[label]) / probability.size
     if decided is not None:
         verdict = decided.ravel().take(every)
         keep |= _any(of_every, verdict == PAINTED, count)
         keep &= ~_any(of_every, verdict & LEFT > 0, count)
     mask = np.zeros(probability.shape, np.bool_)
     mask.ravel()[every[keep[of_every]]] = True
-    grown = outranked(_grown(mask, options.grow), decided)
-    return grown, int((lights & keep).sum()) if options.lights == "repair" else 0
+    notes = (
+        lights.remark(int((lamps & keep).sum())) if options.lights == "repair" else "",
+        crowds.remark(int(dense.sum()), share) if options.dense == "keep" else "",
+    )
+    return outranked(_grown(mask, options.grow), decided), tuple(filter(None, notes))
 
 
 def distance_within(mask: NDArray[np.bool_], rows: slice, reach: float) -> NDArray[np.float32]:
@@ -133,6 +144,23 @@ def _any(label: NDArray[Any], condition: NDArray[np.bool_], count: int) -> NDArr
     found = np.zeros(count, np.bool_)
     found[label[condition]] = True
     return found
+
+
+def _dense(
+    prediction: Prediction,
+    at: NDArray[np.intp],
+    label: NDArray[Any],
+    strength: NDArray[np.uint8],
+    keep: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Return for each component whether it is one of too many; what other evidence shows never is."""
+    shown = np.zeros_like(keep)
+    for name, each in prediction.evidence.items():
+        if name != NETWORK:
+            shown |= _any(label, each.ravel().take(at) >= _HALF, len(keep))
+    firm = (strength >= FOUND) & _any(label, strength >= _HALF, len(keep))[label]
+    firm &= (keep & ~shown)[label]
+    return crowds.find_crowds(at, label, firm, len(keep), prediction.probability.shape) & ~shown
 
 
 def _of_polarity(

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from dsr_core.detect import FOUND
 from dsr_core.errors import DsrError
 
-NETWORK = "network"
 _HALF = 128  # of 255
 _RIM = 2  # pixels
 

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from dsr_core import pixels
 from dsr_core.composite import check_mask
 from dsr_core.detect import FOUND
-from dsr_core.evidence import NETWORK, Map, check_maps, joined, unseen
+from dsr_core.evidence import Map, check_maps, joined, unseen
 from dsr_core.grain import add_grain
 from dsr_core.pixels import Image
-from dsr_core.prediction import Prediction, Progress
+from dsr_core.prediction import NETWORK, Prediction, Progress
 from dsr_core.sweep import sweep
 from dsr_core.tiles import Tile
 

@@ -12,13 +12,16 @@ from dsr_core import pixels
 from dsr_core.coding import Coding, guess
 from dsr_core.composite import compose
 from dsr_core.detect import FOUND
+from dsr_core.evidence import joined
 from dsr_core.filling import add_evidence
 from dsr_core.grain import add_grain
 from dsr_core.infrared import check_infrared, find_infrared
 from dsr_core.models import find_model
 from dsr_core.options import Options
 from dsr_core.pixels import Image
-from dsr_core.prediction import Prediction, Progress, Restoration
+from dsr_core.prediction import NETWORK, Prediction, Progress, Restoration
+from dsr_core.relief import take_off
+from dsr_core.scratches import find_scratches
 from dsr_core.sweep import sweep
 from dsr_core.tiles import Tile
 
@@ -98,6 +101,11 @@ def predict(
     holes = probability >= FOUND
     add_grain(repaired, samples, holes, holes, linear=linear)
     found = Prediction(image, repaired, probability, info, ran, notes, linear, provider, stored, coding)
+    lines = find_scratches(samples, linear=linear)
+    if lines:
+        maps = {"scratches": take_off(lines, samples, repaired, probability, linear=linear)}
+        evidence = {NETWORK: probability, **maps}
+        found = replace(found, probability=joined(probability, maps), evidence=evidence)
     if infrared is None:
         return found
     dirt, note = find_infrared(found, infrared)

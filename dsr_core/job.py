@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from dsr_core.atomic import check_free, write_all
+from dsr_core.detect import FOUND
 from dsr_core.errors import DsrError
 from dsr_core.filter import restore_steps, run
 from dsr_core.io import (
@@ -28,6 +29,7 @@ from dsr_core.io import (
 from dsr_core.io.infrared import OFF, find_infrared_scan
 from dsr_core.io.kinds import kind_of, suffix_for
 from dsr_core.io.picture import Wishes
+from dsr_core.kinds import values_of
 from dsr_core.options import Options
 from dsr_core.pixels import Image, painted, pick
 from dsr_core.prediction import Progress, Restoration
@@ -61,6 +63,8 @@ class Job:
         The number that means white; ``None`` for what the samples look like.
     keep_date
         Whether the result gets the date of the source.
+    mask_kinds
+        Whether the mask holds a value for each kind of defect (`dsr_core.kinds.VALUES`) instead of 255.
     infrared
         ``"auto"``, ``"off"`` or a file, as for `dsr_core.io.infrared.find_infrared_scan`.
     look
@@ -80,6 +84,7 @@ class Job:
     linear: bool | None = None
     white: float | None = None
     keep_date: bool = False
+    mask_kinds: bool = False
     infrared: str = OFF
     look: Callable[[Restoration], dict[str, Any]] | None = None
 
@@ -191,7 +196,8 @@ class Job:
             writers[self.output] = lambda path: self._write(path, picture, result, form)
         if self.mask is not None:
             check_target(self.mask, result.mask.view(np.uint8))
-            writers[self.mask] = lambda path: write_mask(path, result.mask, picture)
+            marks = values_of(result, FOUND) if self.mask_kinds else result.mask * np.uint8(255)
+            writers[self.mask] = lambda path: write_mask(path, marks, picture)
         if self.overlay is not None:
             shown = picture.pixels if picture.coding is None else picture.coding.opened(picture.pixels)
             marked = painted(shown, result.mask)

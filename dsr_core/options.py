@@ -68,6 +68,11 @@ class Options:
         Limits for the longer side of a defect's bounding box, in pixels; 0 is no limit.
     lights
         ``"repair"`` or ``"keep"`` round bright specks with soft edges, as lamps, stars and snow have.
+    kinds
+        ``"all"``, or one kind alone: ``"specks"``, ``"hairs"``, ``"scratches"``, ``"others"``.
+    dense
+        ``"keep"`` or ``"repair"`` where implausibly much is taken for damage: 6 % of a picture, 25 % of a
+        tile.
     grow
         Pixels that the found damage is widened by, because its edge is blurred by the scanner.
     feather
@@ -116,6 +121,26 @@ class Options:
         label="_Lights",
         help="keep leaves round bright specks with soft edges alone: lamps, stars, snow",
         choices={"repair": "Repair", "keep": "Keep"},
+    )
+    kinds: str = _option(
+        "all",
+        group="find",
+        label="_Kinds",
+        help="repair defects of one kind alone, told by their shape",
+        choices={
+            "all": "All",
+            "specks": "Specks",
+            "hairs": "Hairs and fibres",
+            "scratches": "Scratches",
+            "others": "Others",
+        },
+    )
+    dense: str = _option(
+        "keep",
+        group="find",
+        label="Den_se places",
+        help="keep leaves alone where implausibly much looks damaged: print, paint, fields of stars",
+        choices={"keep": "Keep", "repair": "Repair"},
     )
     grow: int = _option(
         1,

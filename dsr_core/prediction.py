@@ -10,6 +10,9 @@ from dsr_core.coding import Coding
 from dsr_core.models import ModelInfo
 from dsr_core.pixels import Image
 
+NETWORK = "network"
+"""Name of the network's own probability among the evidence."""
+
 
 @dataclass(frozen=True)
 class Progress:

@@ -23,6 +23,8 @@ COMMANDS = {
     "evaluate": ("training.measure.evaluate", "measure models on the pairs"),
     "infrared": ("training.measure.infrared", "measure what an infrared scan adds"),
     "real": ("training.measure.real", "measure models on real film"),
+    "scratches": ("training.measure.scratches", "measure the finding of faint scratches"),
+    "kinds": ("training.measure.kinds", "measure how kinds of defects are told apart"),
     "card": ("training.measure.card", "write the card of a model"),
     "compare": ("training.measure.compare", "set short trainings side by side"),
     "quantize": ("training.quantize", "make the 8-bit form of a model"),

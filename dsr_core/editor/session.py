@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core.composite import compose_rows
-from dsr_core.detect import find_defects
+from dsr_core.detect import search
 from dsr_core.editor.patches import ALPHA, blend_selected, cut_patches, outlines, shrink, shrink_mask
 from dsr_core.editor.wire import Buffer, Header, Payload, write_frame
 from dsr_core.errors import DsrError
@@ -131,9 +131,9 @@ class Session:
             raise DsrError("The network has not run yet; wait for it.")
         if self._found is None or self._found.options != options:
             prediction = self._prediction
-            mask = find_defects(prediction, options)
+            mask, notes = search(prediction, options)
             shown = mask if self._clip is None else mask & (self._clip > 0)
-            self._found = _Found(prediction, options, mask, shown, self._clip)
+            self._found = _Found(prediction, options, mask, shown, self._clip, notes)
         return self._found
 
     def _compose(self, request: Header) -> Reply:
@@ -143,6 +143,7 @@ class Session:
         header = {
             "type": "composed",
             "changed": int(np.count_nonzero(found.shown[rows, columns])),
+            "notes": list(found.notes),
             "places": [patch.place for patch in patches],
             "pixels": sum(patch.samples.nbytes for patch in patches),
         }
@@ -158,10 +159,8 @@ class Session:
         marks = outlines(shrink_mask(found.shown[rows, columns], step))
         height, width = marks.shape[:2]
         header = {"type": "preview", "defects": found.defects, "changed": found.changed}
-        return {**header, "width": width, "height": height, "pixels": samples.nbytes}, (
-            samples.data,
-            marks.data,
-        )
+        size = {"width": width, "height": height, "pixels": samples.nbytes}
+        return {**header, **size, "notes": list(found.notes)}, (samples.data, marks.data)
 
 
 class _CancelledError(Exception):
@@ -177,6 +176,7 @@ class _Found:
     mask: NDArray[np.bool_]
     shown: NDArray[np.bool_]
     clip: NDArray[np.uint8] | None
+    notes: tuple[str, ...]
 
     def restored(self, rows: slice) -> Image:
         """Return rows of the restored picture: computed for the few that are wanted, not held for all."""

@@ -5,7 +5,7 @@ This module needs nothing but the standard library: ``dsr-gimp install`` copies 
 A **frame** is a head of 16 bytes, a JSON object in UTF-8 and a payload of raw bytes, one after the other. The
 head is little-endian: the four bytes ``DSRF``, the JSON's length as uint32, the payload's length as uint64.
 
-**Greeting.** The worker begins: ``{"type": "hello", "protocol": 3, "version": "0.1.0", "models": ["3"]}``.
+**Greeting.** The worker begins: ``{"type": "hello", "protocol": 4, "version": "0.1.0", "models": ["3"]}``.
 A client that speaks another protocol number says so and stops. ``models`` are those that came along.
 
 **Requests** carry ``type`` and ``id`` (an integer of the client's choice); each is answered, in order, by
@@ -26,12 +26,13 @@ frames that carry the same ``id``: any number of ``progress`` and then one of ``
     `dsr_core.Options`. ``alpha``: ``kept`` (channels as they came), ``added`` (an opaque alpha channel, where
     there is none) or ``masked`` (an alpha channel that is 0 outside the mask).
     -> ``composed`` (``changed``: pixels in the mask, ``places``: rectangles [x, y, width, height] within the
-    region, outside of which nothing has changed, ``pixels``: bytes of the first part); payload: the samples
-    of one place after the other, then their masks, one byte a pixel, 0 or 255.
+    region, outside of which nothing has changed, ``pixels``: bytes of the first part, ``notes``: sentences
+    for the user on what these options do); payload: the samples of one place after the other, then their
+    masks, one byte a pixel, 0 or 255.
 ``preview`` (``options``, ``view`` [x, y, width, height], ``step``, ``after``)
-    -> ``preview`` (``defects``, ``changed``, ``width``, ``height``, ``pixels``: bytes of the first part);
-    payload: the view reduced ``step`` times, samples as they came or (``after``) restored, then the defects'
-    outlines as 8-bit RGBA of the same size.
+    -> ``preview`` (``defects``, ``changed``, ``width``, ``height``, ``pixels``: bytes of the first part,
+    ``notes``); payload: the view reduced ``step`` times, samples as they came or (``after``) restored, then
+    the defects' outlines as 8-bit RGBA of the same size.
 ``cancel`` (``target``: id of a ``predict``)
     Has no answer of its own; the target is answered by ``cancelled``, unless it was finished already.
 
@@ -45,7 +46,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-PROTOCOL = 3
+PROTOCOL = 4
 MAGIC = b"DSRF"
 _HEAD = struct.Struct("<4sIQ")
 _LONGEST_HEADER = 1 << 20

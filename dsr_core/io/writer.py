@@ -109,11 +109,11 @@ def write_picture(path: Path, pixels: Image, like: Picture, form: str | None = N
     path.write_bytes(data)
 
 
-def write_mask(path: Path, mask: NDArray[np.bool_], like: Picture) -> None:
-    """Write a mask ``(H, W)`` as 8-bit grey, 0 and 255, with resolution and orientation of its picture."""
-    if check_target(path, mask.view(np.uint8)) == "jpeg":
+def write_mask(path: Path, mask: NDArray[np.uint8], like: Picture) -> None:
+    """Write a mask ``(H, W)`` as 8-bit grey, with resolution and orientation of its picture."""
+    if check_target(path, mask) == "jpeg":
         raise DsrError(f"{path}: JPEG would blur the mask; write a .png or .tif file instead.")
-    write_plain(path, mask.view(np.uint8) * np.uint8(255), like)
+    write_plain(path, mask, like)
 
 
 def write_plain(path: Path, pixels: Image, like: Picture) -> None:

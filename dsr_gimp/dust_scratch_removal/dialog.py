@@ -27,7 +27,7 @@ class Dialog:
         self.config, self.client, self.target = config, client, target
         self.request = self.asked = None  # ids of a running `predict` and `preview`
         self.ready = self.stale = False  # the network has run; what is shown is not what is set
-        self.notes = []
+        self.notes, self.remarks = [], []  # on the picture, and on what the settings do
         self.window = GimpUi.ProcedureDialog.new(procedure, config, "Remove dust & scratches")
         self.preview = Preview(target, self._refresh)
         self.progress = Gtk.ProgressBar(no_show_all=True)
@@ -102,7 +102,8 @@ class Dialog:
     def _predict(self):
         if self.request:
             self.client.send("cancel", target=self.request)
-        self.ready, self.notes, self.asked = False, [], None  # a preview under way is out of date
+        self.ready, self.notes, self.remarks = False, [], []
+        self.asked = None  # a preview under way is out of date
         try:
             self.request = self.target.predict(self.client, self.config)
         except PlugInError as error:
@@ -115,7 +116,7 @@ class Dialog:
         self._refresh()
 
     def _say(self, text):
-        self.status.set_text("\n".join([text, *self.notes]))
+        self.status.set_text("\n".join([text, *self.notes, *self.remarks]))
 
     def _on_change(self, _, what):
         if what.name in ("model", "provider"):
@@ -152,6 +153,7 @@ class Dialog:
                 self._say(header["message"])
             elif self.ready:
                 self.preview.paint_answer(header, payload)
+                self.remarks = header["notes"]
                 self._say_found(header["defects"], header["changed"])
             if self.stale:
                 self._refresh()

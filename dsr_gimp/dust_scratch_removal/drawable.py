@@ -79,11 +79,11 @@ class Target:
             clip=clip,
         )
 
-    def compose(self, client, config, alpha):
+    def compose(self, client, config, alpha, notes):
         """Yield the restored region as `Patches`, one band with defects after the other.
 
         All bands are asked for at once: the worker composes one while the one before it is drawn. ``alpha``
-        says which alpha channel the samples get (`dsr_core.editor.wire`).
+        says which alpha channel the samples get (`dsr_core.editor.wire`); ``notes`` gets what is to be told.
         """
         x, y, width, height = self.region
         left, top = x - self.seen[0], y - self.seen[1]
@@ -98,6 +98,7 @@ class Target:
         }
         for row, request in requests.items():
             header, payload = client.wait(request)
+            notes += header["notes"]
             if header["changed"]:
                 places = [(column, row + down, *size) for column, down, *size in header["places"]]
                 yield Patches(places, *halves(header, payload))

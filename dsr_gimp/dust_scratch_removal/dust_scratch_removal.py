@@ -44,7 +44,7 @@ def repair(client, targets, config, dialog):
         else:
             answer, _ = client.wait(request, lambda step, n=number: show_progress(step, n, len(targets)))
             notes += answer["notes"]
-        bands = target.compose(client, config, product.alpha)
+        bands = target.compose(client, config, product.alpha, notes)
         begin = list(itertools.islice(bands, 1 if target is targets[-1] else None))
         if begin:
             results.append((target, itertools.chain(begin, bands)))
@@ -78,7 +78,7 @@ def run(procedure, run_mode, image, drawables, config, _data):
         if products:
             apply(image, output, products)
             Gimp.displays_flush()
-        shown = dialog.notes if dialog else []
+        shown = [*dialog.notes, *dialog.remarks] if dialog else []
         for note in (*notes, *filter(None, remarks)):
             if note not in shown:
                 Gimp.message(note)

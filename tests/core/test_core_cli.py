@@ -347,3 +347,11 @@ def test_export_says_what_it_lacks(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "dsr_core.nn.export", None)
     assert main(["export-onnx", "a.pt", "b.onnx"]) == 1
     assert "dust-scratch-removal[train]" in capsys.readouterr().err
+
+
+def test_a_mask_can_tell_the_kinds_and_one_kind_can_be_chosen(folder, call):
+    write_scan(folder / "a.tif", dusty())
+    assert call("detect", "a.tif", "-o", "kinds.png", "--mask-kinds")[0] == 0
+    assert set(np.unique(read_picture(Path("kinds.png")).pixels)) == {0, 64}  # squares are specks
+    assert call("restore", "a.tif", "-o", "out.tif", "--mask", "mask.png", "--kinds", "hairs")[0] == 0
+    assert not read_picture(Path("mask.png")).pixels.any()

@@ -272,3 +272,16 @@ def test_shrinking_for_the_preview():
         assert abs(reduced.astype(np.float64) - 1).max() < 1e-6  # a mean in float32; integers are exact
     marks = outlines(np.pad(np.ones((1, 1), bool), 2))
     assert (marks[..., 3] == 255).sum() == 8
+
+
+def test_what_the_settings_have_to_tell_comes_along(client: Client, toy_model: Path):
+    rows, columns = np.mgrid[:300, :300]
+    picture = np.where((rows % 8 < 3) & (columns % 8 < 3), 255, 60).astype(np.uint8)[:, :, None]
+    predict(client, picture, toy_model)
+    for dense, number in (("keep", 1), ("repair", 0)):
+        fields = {"options": {"dense": dense}, "region": [0, 0, 300, 300], "alpha": "kept"}
+        composed, *_ = ask(client, "compose", **fields)
+        assert len([note for note in composed["notes"] if "look like damage" in note]) == number
+        assert (composed["changed"] == 0) == (dense == "keep")
+    shown, *_ = ask(client, "preview", options={}, view=[0, 0, 100, 100], step=1, after=True)
+    assert "set dense to repair" in shown["notes"][-1]

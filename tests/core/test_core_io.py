@@ -86,7 +86,7 @@ def test_orientation_is_kept_not_applied(tmp_path, suffix):
     picture = read_picture(source)
     assert picture.pixels.shape == (80, 96, 3)
     write_picture(tmp_path / f"b{suffix}", picture.pixels, picture)
-    write_mask(tmp_path / "mask.png", np.zeros((80, 96), bool), picture)
+    write_mask(tmp_path / "mask.png", np.zeros((80, 96), np.uint8), picture)
     for path in (tmp_path / f"b{suffix}", tmp_path / "mask.png"):
         again = read_picture(path)
         assert again.pixels.shape[:2] == (80, 96)

@@ -24,7 +24,7 @@ if kind == "dying":
     sys.exit(3)
 if kind == "halfway":  # a place of one pixel comes, and the next band does not
     say({"type": "predicted", "id": hear(), "notes": []})
-    composed = {"type": "composed", "changed": 1, "places": [[0, 0, 1, 1]], "pixels": 4}
+    composed = {"type": "composed", "changed": 1, "places": [[0, 0, 1, 1]], "pixels": 4, "notes": []}
     say({**composed, "id": hear()}, bytes(4 + 1))
     sys.stderr.write("the second band is too much\n")
     sys.exit(3)

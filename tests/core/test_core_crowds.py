@@ -1,0 +1,73 @@
+"""Where implausibly much looks damaged, nothing is replaced, and the user is told."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from dsr_core import Options, Prediction, compose
+
+
+def dotted(step, rows=slice(None), columns=slice(None), side=512):
+    """Return a prediction with a dot of four pixels every ``step`` pixels, in a part of the picture."""
+    image = np.full((side, side, 1), 90, np.uint8)
+    probability = np.zeros((side, side), np.uint8)
+    part = probability[rows, columns]
+    for down in (0, 1):
+        for right in (0, 1):
+            part[2 + down :: step, 2 + right :: step] = 250
+    image[probability > 0] = 200
+    return Prediction(image, np.full_like(image, 90), probability, None, "cpu")
+
+
+def test_a_picture_full_of_dots_stays_and_goes_on_request():
+    prediction = dotted(6)  # 11 % of the pixels
+    result = compose(prediction)
+    assert (result.defects, result.mask.any()) == (0, False)
+    assert np.array_equal(result.image, prediction.image)
+    (note,) = result.notes
+    assert note.startswith("7225 places, 11% of the picture, look like damage")
+    assert "set dense to repair" in note
+    result = compose(prediction, Options(dense="repair", grow=0))
+    assert (result.defects, result.notes) == (7225, ())
+
+
+def test_film_four_times_as_dirty_as_the_average_is_repaired():
+    prediction = dotted(9)  # 4.9 % of the pixels
+    result = compose(prediction)
+    assert result.defects == 57 * 57
+    assert result.notes == ()
+
+
+def test_a_dense_tile_stays_and_dust_elsewhere_goes():
+    prediction = dotted(4, slice(0, 128), slice(0, 512), 1024)  # a quarter of the dots' part, half of a tile
+    prediction.probability[:128, :256] = np.where(np.indices((128, 256)).sum(0) % 8 > 1, 250, 0)
+    prediction.probability[800:803, 700:703] = 250
+    result = compose(prediction, Options(polarity="both"))
+    assert result.mask[801, 701]
+    assert not result.mask[:128, :256].any()
+    assert "look like damage" in result.notes[0]
+
+
+def test_a_small_place_that_somebody_chose_is_no_judge():
+    prediction = dotted(6, side=120)
+    assert compose(prediction, Options(grow=0)).defects == 400
+
+
+def test_a_high_sensitivity_makes_no_picture_dense():
+    prediction = dotted(6)
+    prediction.probability[prediction.probability > 0] = 60
+    prediction.probability[200:204, 200:204] = 250
+    assert compose(prediction).notes == ()
+    assert compose(prediction, Options(sensitivity=0.9, grow=0)).defects > 7000
+
+
+def test_what_other_evidence_shows_is_damage_however_dense():
+    prediction = dotted(6)
+    shown = np.zeros_like(prediction.probability)
+    shown[2:4, 2:4] = 250
+    joined = replace(prediction, evidence={"network": prediction.probability, "infrared": shown})
+    result = compose(joined, Options(grow=0))
+    assert result.defects == 1
+    assert result.mask[2:4, 2:4].all()
+    everywhere = {"network": prediction.probability, "infrared": prediction.probability}
+    assert compose(replace(prediction, evidence=everywhere), Options(grow=0)).defects == 7225
