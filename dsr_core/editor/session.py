@@ -1,9 +1,9 @@
 """The requests of an editor's plug-in (`dsr_core.editor.wire` lists them), and the answers."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn
 
 import cv2
 import numpy as np
@@ -14,7 +14,7 @@ from dsr_core.detect import find_defects
 from dsr_core.editor.patches import ALPHA, blend_selected, cut_patches, outlines, shrink, shrink_mask
 from dsr_core.editor.wire import Buffer, Header, Payload, write_frame
 from dsr_core.errors import DsrError
-from dsr_core.filter import predict, run
+from dsr_core.filter import fill, predict, run
 from dsr_core.grain import REACH
 from dsr_core.models import find_model
 from dsr_core.options import Options
@@ -29,6 +29,8 @@ DTYPES = {
     "float": "float32",
     "double": "float64",
 }
+
+_HALF = 128  # how far a pixel is selected from which on it is to be repaired
 
 Reply = tuple[Header, Sequence[Buffer]]
 
@@ -51,6 +53,7 @@ class Session:
         self._linear = False
         self._clip: NDArray[np.uint8] | None = None
         self._prediction: Prediction | None = None
+        self._filled: Prediction | None = None
         self._found: _Found | None = None
 
     def answer(self, request: Header, payload: Payload) -> None:
@@ -58,6 +61,7 @@ class Session:
         actions = {
             "margin": lambda: self._margin(request),
             "predict": lambda: self._predict(request, payload),
+            "fill": lambda: self._fill(request),
             "compose": lambda: self._compose(request),
             "preview": lambda: self._preview(request),
         }
@@ -79,7 +83,7 @@ class Session:
         return {"type": "margin", "margin": find_model(request["model"]).margin + REACH}, ()
 
     def _predict(self, request: Header, payload: Payload) -> Reply:
-        self._prediction = self._found = None
+        self._prediction = self._filled = self._found = None
         if "width" in request:
             self._take_picture(request, payload)
         if self._image is None:
@@ -92,6 +96,18 @@ class Session:
             linear=self._linear,
             wait_for=lambda rows: payload.wait(rows * row),
         )
+        reply = self._run(steps, request)
+        payload.wait(len(payload.data))
+        return reply
+
+    def _fill(self, request: Header) -> Reply:
+        prediction = self._ready()
+        if self._clip is None:
+            raise DsrError("Nothing is selected; select what is to be repaired.")
+        return self._run(fill(prediction, self._clip >= _HALF), request)
+
+    def _run(self, steps: Generator[Progress, None, Prediction], request: Header) -> Reply:
+        """Run the network and keep what comes of it."""
 
         def report(progress: Progress) -> None:
             if request["id"] in self.cancelled:
@@ -100,12 +116,14 @@ class Session:
             write_frame(self.output, {"type": "progress", "id": request["id"], **fields})
 
         try:
-            found = run(steps, report)
+            done = run(steps, report)
         except _CancelledError:
             return {"type": "cancelled"}, ()
-        self._prediction = found
-        payload.wait(len(payload.data))
-        fields = {"model": found.model.name, "provider": found.provider, "notes": list(found.notes)}
+        if request["type"] == "fill":
+            self._filled, self._found = done, None
+        else:
+            self._prediction = done
+        fields = {"model": done.model.name, "provider": done.provider, "notes": list(done.notes)}
         return {"type": "predicted", **fields}, ()
 
     def _take_picture(self, request: Header, payload: Payload) -> None:
@@ -124,20 +142,30 @@ class Session:
         if clipped:
             self._clip = np.frombuffer(data, np.uint8, clipped, len(data) - clipped).reshape(height, width)
 
-    def _find(self, fields: dict[str, Any]) -> "_Found":
-        """Return what these options find, remembered until they change."""
-        options = Options(**fields)
+    def _ready(self) -> Prediction:
         if self._prediction is None:
             raise DsrError("The network has not run yet; wait for it.")
-        if self._found is None or self._found.options != options:
-            prediction = self._prediction
-            mask = find_defects(prediction, options)
-            shown = mask if self._clip is None else mask & (self._clip > 0)
-            self._found = _Found(prediction, options, mask, shown, self._clip)
+        return self._prediction
+
+    def _find(self, request: Header) -> "_Found":
+        """Return what these options find, or everything that is selected; remembered until that changes."""
+        wanted = Options(**request["options"]), bool(request.get("everything"))
+        prediction = self._ready()
+        if self._found is None or self._found.wanted != wanted:
+            options, everything = wanted
+            if everything:
+                if self._filled is None or self._clip is None:
+                    raise DsrError("The plug-in did not ask for it; run `dsr-gimp install` again.")
+                mask = self._clip >= _HALF
+                self._found = _Found(self._filled, wanted, mask, mask, None)
+            else:
+                mask = find_defects(prediction, options)
+                shown = mask if self._clip is None else mask & (self._clip > 0)
+                self._found = _Found(prediction, wanted, mask, shown, self._clip)
         return self._found
 
     def _compose(self, request: Header) -> Reply:
-        found, (rows, columns) = self._find(request["options"]), _slices(request["region"])
+        found, (rows, columns) = self._find(request), _slices(request["region"])
         patches = cut_patches(found.restored, found.shown, rows, columns, ALPHA[request["alpha"]])
         header = {
             "type": "composed",
@@ -148,7 +176,7 @@ class Session:
         return header, [*(patch.samples.data for patch in patches), *(patch.marks.data for patch in patches)]
 
     def _preview(self, request: Header) -> Reply:
-        found, (rows, columns) = self._find(request["options"]), _slices(request["view"])
+        found, (rows, columns) = self._find(request), _slices(request["view"])
         step = int(request["step"])
         image = found.restored(rows) if request["after"] else found.prediction.image[rows]
         samples = np.ascontiguousarray(shrink(image[:, columns], step))
@@ -170,7 +198,7 @@ class _Found:
     """What options find in a prediction: the mask, and what of it may be shown."""
 
     prediction: Prediction
-    options: Options
+    wanted: tuple[Options, bool]
     mask: NDArray[np.bool_]
     shown: NDArray[np.bool_]
     clip: NDArray[np.uint8] | None
@@ -179,7 +207,7 @@ class _Found:
         """Return rows of the restored picture: computed for the few that are wanted, not held for all."""
         before = self.prediction.image[rows]
         after = np.empty(before.shape, before.dtype)
-        compose_rows(self.prediction, self.mask, rows, self.options.feather, after)
+        compose_rows(self.prediction, self.mask, rows, self.wanted[0].feather, after)
         return after if self.clip is None else blend_selected(before, after, self.clip[rows])
 
     @cached_property

@@ -5,7 +5,7 @@ This module needs nothing but the standard library: ``dsr-gimp install`` copies 
 A **frame** is a head of 16 bytes, a JSON object in UTF-8 and a payload of raw bytes, one after the other. The
 head is little-endian: the four bytes ``DSRF``, the JSON's length as uint32, the payload's length as uint64.
 
-**Greeting.** The worker begins: ``{"type": "hello", "protocol": 3, "version": "0.1.0", "models": ["3"]}``.
+**Greeting.** The worker begins: ``{"type": "hello", "protocol": 4, "version": "0.1.0", "models": ["3"]}``.
 A client that speaks another protocol number says so and stops. ``models`` are those that came along.
 
 **Requests** carry ``type`` and ``id`` (an integer of the client's choice); each is answered, in order, by
@@ -21,18 +21,23 @@ frames that carry the same ``id``: any number of ``progress`` and then one of ``
     ``dtype``: ``u8 u16 u32 half float double``. ``linear``: samples are linear light. Without ``width`` and
     payload: the same picture again.
     -> ``progress`` (``done``, ``total``, ``note``) ..., ``predicted`` (``model``, ``provider``, ``notes``).
-``compose`` (``options``, ``region`` [x, y, width, height], ``alpha``)
+``fill``
+    Repairs all that ``clip`` marks by half or more, also where the network saw no damage: there it runs once
+    more.
+    -> ``progress`` ..., ``predicted``.
+``compose`` (``options``, ``everything``, ``region`` [x, y, width, height], ``alpha``)
     Applies the options to the network's output; never runs it. ``options`` are the fields of
-    `dsr_core.Options`. ``alpha``: ``kept`` (channels as they came), ``added`` (an opaque alpha channel, where
-    there is none) or ``masked`` (an alpha channel that is 0 outside the mask).
+    `dsr_core.Options`. ``everything`` (or nothing): what ``fill`` repaired, in place of what the options find.
+    ``alpha``: ``kept`` (channels as they came), ``added`` (an opaque alpha channel, where there is none) or
+    ``masked`` (an alpha channel that is 0 outside the mask).
     -> ``composed`` (``changed``: pixels in the mask, ``places``: rectangles [x, y, width, height] within the
     region, outside of which nothing has changed, ``pixels``: bytes of the first part); payload: the samples
     of one place after the other, then their masks, one byte a pixel, 0 or 255.
-``preview`` (``options``, ``view`` [x, y, width, height], ``step``, ``after``)
+``preview`` (``options``, ``everything``, ``view`` [x, y, width, height], ``step``, ``after``)
     -> ``preview`` (``defects``, ``changed``, ``width``, ``height``, ``pixels``: bytes of the first part);
     payload: the view reduced ``step`` times, samples as they came or (``after``) restored, then the defects'
     outlines as 8-bit RGBA of the same size.
-``cancel`` (``target``: id of a ``predict``)
+``cancel`` (``target``: id of a ``predict`` or ``fill``)
     Has no answer of its own; the target is answered by ``cancelled``, unless it was finished already.
 
 The worker ends when its input ends, whatever it is doing: a client that dies leaves no process behind.
@@ -45,7 +50,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-PROTOCOL = 3
+PROTOCOL = 4
 MAGIC = b"DSRF"
 _HEAD = struct.Struct("<4sIQ")
 _LONGEST_HEADER = 1 << 20

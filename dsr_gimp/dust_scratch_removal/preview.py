@@ -7,7 +7,7 @@ gi.require_version("Gegl", "0.4")
 gi.require_version("Gtk", "3.0")
 from gi.repository import Gdk, GdkPixbuf, Gegl, GLib, Gtk
 
-from drawable import halves, rect
+from canvas import halves, rect
 
 WIDTH, HEIGHT = 560, 460
 # picture pixels a step, screen pixels each
