@@ -27,7 +27,7 @@ frames that carry the same ``id``: any number of ``progress`` and then one of ``
     -> ``progress`` ..., ``predicted``.
 ``compose`` (``options``, ``everything``, ``region`` [x, y, width, height], ``alpha``)
     Applies the options to the network's output; never runs it. ``options`` are the fields of
-    `dsr_core.Options`. ``everything`` (or nothing): what ``fill`` repaired, in place of what the options find.
+    `dsr_core.Options`. ``everything`` (or nothing): what ``fill`` repaired, not what the options find.
     ``alpha``: ``kept`` (channels as they came), ``added`` (an opaque alpha channel, where there is none) or
     ``masked`` (an alpha channel that is 0 outside the mask).
     -> ``composed`` (``changed``: pixels in the mask, ``places``: rectangles [x, y, width, height] within the

@@ -261,7 +261,7 @@ def mend():
         image.select_rectangle(Gimp.ChannelOps.REPLACE, 8, 7, 40, 30)
         before = read(layer)
         call(image, [layer], output=output)
-        image.select_ellipse(Gimp.ChannelOps.REPLACE, 33, 22, 50, 30)
+        image.select_ellipse(Gimp.ChannelOps.REPLACE, 26, 12, 55, 40)
         Gimp.Selection.feather(image, 4)
         keep(f"mend-{output}-clip", read_mask(image.get_selection()))
         selected = image.get_selected_drawables()
