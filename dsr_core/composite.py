@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core.bands import STRIP, cut, in_bands
+from dsr_core.decisions import Decided
 from dsr_core.detect import distance_within, search
 from dsr_core.errors import DsrError
 from dsr_core.lights import remark
@@ -16,7 +17,11 @@ _SPARSE = 0.2  # share of damaged pixels up to which picking them costs less tha
 
 
 def compose(
-    prediction: Prediction, options: Options | None = None, *, mask: NDArray[np.bool_] | None = None
+    prediction: Prediction,
+    options: Options | None = None,
+    *,
+    mask: NDArray[np.bool_] | None = None,
+    decided: Decided | None = None,
 ) -> Restoration:
     """Return the restoration that the options ask for.
 
@@ -29,6 +34,8 @@ def compose(
     mask
         ``(H, W)`` bool: a mask of the person's own instead of the detection; used as it is, only feathered
         inside.
+    decided
+        ``(H, W)`` uint8: what a person decided about single defects (`dsr_core.decisions`).
 
     Raises
     ------
@@ -38,7 +45,7 @@ def compose(
     options = options or Options()
     notes = prediction.notes
     if mask is None:
-        mask, lights = search(prediction, options)
+        mask, lights = search(prediction, options, decided)
         notes += (remark(lights),) if remark(lights) else ()
     else:
         check_mask(mask, prediction)

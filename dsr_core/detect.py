@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core.bands import in_bands
+from dsr_core.decisions import LEFT, PAINTED, Decided, outranked
 from dsr_core.lights import find_lights
 from dsr_core.options import Options
 from dsr_core.pixels import luminance, pick
@@ -20,12 +21,16 @@ _MAJORITY = 0.9  # share of defects of one polarity from which on the other coun
 _DILATED = 10  # pixels; up to here dilation is faster than a distance transform
 
 
-def find_defects(prediction: Prediction, options: Options) -> NDArray[np.bool_]:
+def find_defects(
+    prediction: Prediction, options: Options, decided: Decided | None = None
+) -> NDArray[np.bool_]:
     """Return the mask ``(H, W)`` of the defects that the options let pass, grown; notes as in `search`."""
-    return search(prediction, options)[0]
+    return search(prediction, options, decided)[0]
 
 
-def search(prediction: Prediction, options: Options) -> tuple[NDArray[np.bool_], int]:
+def search(
+    prediction: Prediction, options: Options, decided: Decided | None = None
+) -> tuple[NDArray[np.bool_], int]:
     """Return the mask ``(H, W)`` of the defects that the options let pass, grown, and how many may be lights.
 
     Parameters
@@ -34,6 +39,8 @@ def search(prediction: Prediction, options: Options) -> tuple[NDArray[np.bool_],
         From `predict` or `fill`.
     options
         What counts as a defect.
+    decided
+        ``(H, W)``: what a person decided (`dsr_core.decisions`), which outranks the options.
 
     Notes
     -----
@@ -59,6 +66,7 @@ def search(prediction: Prediction, options: Options) -> tuple[NDArray[np.bool_],
         count, labels = cv2.connectedComponents(binary, connectivity=8, ltype=cv2.CV_32S)
     at = np.flatnonzero(candidates)
     label, strength = labels.ravel().take(at), probability.ravel().take(at)
+    every, of_every = at, label
     keep = _any(label, strength > int(threshold), count)
     if limited:
         longer = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
@@ -71,10 +79,14 @@ def search(prediction: Prediction, options: Options) -> tuple[NDArray[np.bool_],
     lights = keep & find_lights(at, label, excess, count, probability.shape[1])
     if options.lights == "keep":
         keep &= ~lights
-    at = at[keep[label]]
+    if decided is not None:
+        verdict = decided.ravel().take(every)
+        keep |= _any(of_every, verdict == PAINTED, count)
+        keep &= ~_any(of_every, verdict & LEFT > 0, count)
     mask = np.zeros(probability.shape, np.bool_)
-    mask.ravel()[at] = True
-    return _grown(mask, options.grow), int(lights.sum()) if options.lights == "repair" else 0
+    mask.ravel()[every[keep[of_every]]] = True
+    grown = outranked(_grown(mask, options.grow), decided)
+    return grown, int((lights & keep).sum()) if options.lights == "repair" else 0
 
 
 def distance_within(mask: NDArray[np.bool_], rows: slice, reach: float) -> NDArray[np.float32]:
