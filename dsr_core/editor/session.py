@@ -3,13 +3,14 @@
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core.composite import compose_rows
+from dsr_core.decisions import LEFT, Decided, listed, nothing, toggled
 from dsr_core.detect import find_defects
 from dsr_core.editor.patches import ALPHA, blend_selected, cut_patches, outlines, shrink, shrink_mask
 from dsr_core.editor.wire import Buffer, Header, Payload, write_frame
@@ -54,6 +55,8 @@ class Session:
         self._clip: NDArray[np.uint8] | None = None
         self._prediction: Prediction | None = None
         self._filled: Prediction | None = None
+        self._picture = 0
+        self._decisions: dict[int, Decided] = {}  # about each picture
         self._found: _Found | None = None
 
     def answer(self, request: Header, payload: Payload) -> None:
@@ -64,6 +67,8 @@ class Session:
             "fill": lambda: self._fill(request),
             "compose": lambda: self._compose(request),
             "preview": lambda: self._preview(request),
+            "toggle": lambda: self._toggle(request),
+            "defects": lambda: self._defects(request),
         }
         try:
             header, parts = actions.get(request.get("type", ""), lambda: _refuse(request))()
@@ -137,6 +142,9 @@ class Session:
             raise DsrError("The plug-in sent too many or too few pixels; run `dsr-gimp install` again.")
         shape = (height, width) if channels == 1 else (height, width, channels)
         self._image = np.frombuffer(data, dtype, samples).reshape(shape)
+        self._picture = int(request.get("picture", 0))
+        if self._picture in self._decisions and self._decisions[self._picture].shape != (height, width):
+            del self._decisions[self._picture]
         self._linear = bool(request["linear"])
         self._clip = None
         if clipped:
@@ -150,18 +158,18 @@ class Session:
     def _find(self, request: Header) -> "_Found":
         """Return what these options find, or everything that is selected; remembered until that changes."""
         wanted = Options(**request["options"]), bool(request.get("everything"))
-        prediction = self._ready()
-        if self._found is None or self._found.wanted != wanted:
+        prediction, decided = self._ready(), self._decisions.get(self._picture)
+        if self._found is None or self._found.wanted != wanted or self._found.decided is not decided:
             options, everything = wanted
             if everything:
                 if self._filled is None or self._clip is None:
                     raise DsrError("The plug-in did not ask for it; run `dsr-gimp install` again.")
                 mask = self._clip >= _HALF
-                self._found = _Found(self._filled, wanted, mask, mask, None)
+                self._found = _Found(self._filled, wanted, None, mask, mask, None)
             else:
-                mask = find_defects(prediction, options)
+                mask = find_defects(prediction, options, decided)
                 shown = mask if self._clip is None else mask & (self._clip > 0)
-                self._found = _Found(prediction, wanted, mask, shown, self._clip)
+                self._found = _Found(prediction, wanted, decided, mask, shown, self._clip)
         return self._found
 
     def _compose(self, request: Header) -> Reply:
@@ -175,12 +183,28 @@ class Session:
         }
         return header, [*(patch.samples.data for patch in patches), *(patch.marks.data for patch in patches)]
 
+    def _toggle(self, request: Header) -> Reply:
+        found = self._find(request)
+        before = nothing(found.shown.shape) if found.decided is None else found.decided
+        place = int(request["y"]), int(request["x"]), int(request["reach"])
+        after = toggled(before, found.labels, *place)
+        self._decisions[self._picture] = after
+        return {"type": "toggled", "changed": after is not before}, ()
+
+    def _defects(self, request: Header) -> Reply:
+        found = self._find(request)
+        rows = listed(found.labels, found.prediction.probability, found.decided)
+        rows = rows[np.argsort(-rows["pixels"], kind="stable")]
+        places = np.stack([rows[name] for name in ("left", "top", "width", "height")], -1)
+        return {"type": "defects", "count": len(rows)}, [np.ascontiguousarray(places).data]
+
     def _preview(self, request: Header) -> Reply:
         found, (rows, columns) = self._find(request), _slices(request["view"])
         step = int(request["step"])
         image = found.restored(rows) if request["after"] else found.prediction.image[rows]
         samples = np.ascontiguousarray(shrink(image[:, columns], step))
-        marks = outlines(shrink_mask(found.shown[rows, columns], step))
+        left = None if found.decided is None else shrink_mask(found.decided[rows, columns] & LEFT > 0, step)
+        marks = outlines(shrink_mask(found.shown[rows, columns], step), left)
         height, width = marks.shape[:2]
         header = {"type": "preview", "defects": found.defects, "changed": found.changed}
         return {**header, "width": width, "height": height, "pixels": samples.nbytes}, (
@@ -199,6 +223,7 @@ class _Found:
 
     prediction: Prediction
     wanted: tuple[Options, bool]
+    decided: Decided | None
     mask: NDArray[np.bool_]
     shown: NDArray[np.bool_]
     clip: NDArray[np.uint8] | None
@@ -216,9 +241,14 @@ class _Found:
         return int(np.count_nonzero(self.shown))
 
     @cached_property
+    def labels(self) -> NDArray[Any]:
+        """The number of its defect for each of these pixels, 0 elsewhere."""
+        return cv2.connectedComponents(self.shown.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)[1]
+
+    @cached_property
     def defects(self) -> int:
         """Connected regions of these pixels."""
-        return int(cv2.connectedComponents(self.shown.view(np.uint8), connectivity=8)[0]) - 1
+        return int(self.labels.max())
 
 
 def _refuse(request: Header) -> NoReturn:

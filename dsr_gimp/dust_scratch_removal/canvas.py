@@ -114,6 +114,7 @@ class Drawn(Canvas):
     def __init__(self, drawable, x=0, y=0):
         self.x, self.y = x, y
         self.buffer, self.coding = drawable.get_buffer(), Babl.get_name(drawable.get_format())
+        self.channels = Babl.format_get_n_components(drawable.get_format())
 
     def draw(self, patches):
         """Add the patches' samples where they are marked."""
@@ -130,6 +131,7 @@ class Drawn(Canvas):
         return self.buffer.get(moved(place, self.x, self.y), 1.0, self.coding, Gegl.AbyssPolicy.NONE)
 
     def taken(self, place):
-        """Say of each pixel of a rectangle, one byte each, whether there is anything: 0 or 255."""
+        """Say of each pixel, one byte each, whether its alpha, the last channel, is 0 (or 255 otherwise)."""
         samples = self.samples(place)
-        return marked(samples, len(samples) // (place[2] * place[3]))
+        size = len(samples) // (place[2] * place[3])
+        return marked(samples, size, size - size // self.channels)

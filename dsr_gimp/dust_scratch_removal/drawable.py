@@ -11,7 +11,7 @@ from gi.repository import Babl, Gegl, Gimp
 
 from canvas import TILE, Patches, halves, rect
 from dsr_core.editor.wire import PlugInError
-from settings import wanted
+from settings import everything, wanted
 
 FULLY = 100.0  # a layer's opacity, in per cent
 STRIP = 1 << 23  # bytes that go from GIMP to the worker at a time; their memory is used again
@@ -78,6 +78,7 @@ class Target:
             size=self.seen[2] * self.seen[3] * (self.drawable.get_bpp() + clip),
             parts=itertools.chain(samples, self.selection() if clip else ()),
             model=model,
+            picture=self.drawable.get_id(),
             provider=config.get_property("provider"),
             width=self.seen[2],
             height=self.seen[3],
@@ -86,6 +87,13 @@ class Target:
             linear=self.linear,
             clip=clip,
         )
+
+    def finish(self, client, config, request, on_progress):
+        """Wait until the network has run, which `predict` began; return its notes."""
+        notes = client.wait(request, on_progress)[0]["notes"]
+        if everything(config):
+            notes = client.wait(client.send("fill"), on_progress)[0]["notes"]
+        return notes
 
     def compose(self, client, config, alpha):
         """Yield the restored region as `Patches`, one band with defects after the other.

@@ -11,8 +11,9 @@ import sys
 
 import gi
 
+gi.require_version("Gegl", "0.4")
 gi.require_version("Gimp", "3.0")
-from gi.repository import Gimp, GLib, GObject
+from gi.repository import Gegl, Gimp, GLib, GObject
 
 from alone import Alone
 from drawable import Target
@@ -24,7 +25,7 @@ from settings import OPTIONS, argument, everything, worker_python
 
 FILTER = "plug-in-dust-scratch-removal"
 MEND = "plug-in-dust-scratch-repair-selected"
-LABELS = {FILTER: "Remo_ve dust & scratches…", MEND: "_Repair what is selected"}
+LABELS = {FILTER: "Remo_ve dust & scratches…", MEND: "Repair what is sele_cted"}
 HELP = {
     FILTER: (
         "Finds dust, hairs and scratches on scanned film and repairs them",
@@ -59,6 +60,12 @@ def check(targets, config):
                     f"“{target.name}” is a channel: turn it into the selection (Channel to Selection in its "
                     "menu; a quick mask with Shift+Q), and select the layer to repair."
                 )
+    largest, smallest = (config.get_property(name) for name in ("max-size", "min-size"))
+    if 0 < largest < smallest:
+        raise PlugInError(
+            f"“Largest size” ({largest} px) must be 0, which is no limit, or at least “Smallest size” "
+            f"({smallest} px)."
+        )
     output = config.get_property("output")
     return [remark for target in targets if (remark := product_of(output, target).check(target))]
 
@@ -73,19 +80,15 @@ def repair(client, targets, config, dialog):
     Gimp.progress_init("Removing dust and scratches")
     for number, target in enumerate(targets):
         product = product_of(output, target)
-        ready, request = (dialog.ready, dialog.request) if dialog and number == 0 else (False, None)
-        if not ready and request is None:
-            request = target.predict(client, config)
+        shown = dialog if dialog and number == 0 else None
+        request = None if shown else target.predict(client, config)
         product.prepare(target)  # while the network runs
 
         def show(step, number=number, target=target):
             target.check_alive()
             Gimp.progress_update((number + step["done"] / max(step["total"], 1)) / len(targets))
 
-        if not ready:
-            notes += client.wait(request, show)[0]["notes"]
-            if everything(config):
-                notes += client.wait(client.send("fill"), show)[0]["notes"]
+        notes += shown.finish(show) if shown else target.finish(client, config, request, show)
         bands = target.compose(client, config, product.alpha)
         begin = list(itertools.islice(bands, 1 if target is targets[-1] else None))
         if begin:
@@ -100,6 +103,7 @@ def repair(client, targets, config, dialog):
 
 def run(procedure, run_mode, image, drawables, config, _data):
     """Run the filter: all of it, or nothing."""
+    Gegl.init(None)  # buffers of the plug-in's own complain without it
     try:
         with Alone(image), Client(worker_python()) as client:  # the worker first, because it needs a moment
             targets = targets_of(image, drawables)
@@ -107,9 +111,12 @@ def run(procedure, run_mode, image, drawables, config, _data):
             if run_mode == Gimp.RunMode.INTERACTIVE and procedure.get_name() == FILTER:
                 from dialog import Dialog
 
-                dialog = Dialog(procedure, config, client, targets[0])
+                if Gimp.Selection.is_empty(image):
+                    config.set_property("what", "found")  # whatever it was the last time
+                dialog = Dialog(procedure, config, client, targets, check)
                 if not dialog.run():
                     return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
+                targets.sort(key=lambda target: target is not dialog.target)  # its network has run
             elif run_mode != Gimp.RunMode.NONINTERACTIVE and procedure.get_name() == MEND:
                 output = latest_output(targets[0].drawable, OUTPUTS) or "repairs"
                 config.set_property("output", output)
@@ -156,7 +163,7 @@ def add_arguments(procedure, *, mend):
     both = GObject.ParamFlags.READWRITE
     procedure.add_choice_argument(
         "what",
-        "_What",
+        "Ta_ke",
         "What is to be repaired",
         choice([("found", "What the network finds"), ("selected", "All that is selected")]),
         "selected" if mend else "found",
@@ -174,7 +181,7 @@ def add_arguments(procedure, *, mend):
     )
     procedure.add_choice_argument(
         "earlier",
-        "E_arlier repairs",
+        "Earl_ier repairs",
         "What becomes of the result of an earlier run, which may have been edited",
         choice([("replace", "Replace them"), ("add", "Keep them and add to them")]),
         "add" if mend else "replace",

@@ -3,10 +3,10 @@
 _MARKED = bytes([0, *[255] * 255])
 
 
-def marked(samples, size):
-    """Return one byte for each pixel of ``size`` bytes: 0 where all of it is 0, else 255."""
+def marked(samples, size, first=0):
+    """Return a byte for each pixel of ``size`` bytes: 0 where they are 0 from ``first`` on, else 255."""
     found = 0
-    for number in range(size):
+    for number in range(first, size):
         found |= int.from_bytes(samples[number::size], "little")
     return found.to_bytes(len(samples) // size, "little").translate(_MARKED)
 

@@ -16,7 +16,7 @@ from gi.repository import Babl, Gegl, Gimp, Gio
 image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path("/job/in/scan.png"))
 scan = image.get_layers()[0]
 scan.set_name("scan")
-Gimp.Display.new(image)
+display = Gimp.Display.new(image)
 
 
 def names():
@@ -52,7 +52,8 @@ def repeat():
     config.set_property("run-mode", Gimp.RunMode.WITH_LAST_VALS)
     config.set_property("image", image)
     config.set_core_object_array("drawables", [scan])
-    return procedure.run(config).index(0) == Gimp.PDBStatusType.SUCCESS
+    done = procedure.run(config).index(0) == Gimp.PDBStatusType.SUCCESS
+    return done or Gimp.get_pdb().get_last_error()
 
 
 open("/job/out/ready", "w").close()
