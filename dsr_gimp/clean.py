@@ -23,20 +23,19 @@ def gimp_program() -> str:
     DsrError
         There is none.
     """
-    for name in _NAMES:
-        if found := shutil.which(name):
-            return found
-    for found in _usual_places():
-        return str(found)
-    raise DsrError("No GIMP 3 was found; name its program gimp-console with --gimp.")
+    known = [path for name in _NAMES if (path := shutil.which(name))]
+    known += [str(path) for path in _usual_places()]
+    if not known:
+        raise DsrError("No GIMP 3 was found; name its program gimp-console with --gimp.")
+    return known[0]
 
 
-def _usual_places() -> Iterator[Path]:
-    if sys.platform == "win32":
+def _usual_places(platform: str = sys.platform) -> Iterator[Path]:
+    if platform == "win32":
         for variable in ("PROGRAMFILES", "LOCALAPPDATA"):
             base = Path(os.environ.get(variable, "")) / ("Programs" if variable == "LOCALAPPDATA" else "")
             yield from sorted((base / "GIMP 3" / "bin").glob("gimp-console-3*.exe"))
-    if sys.platform == "darwin":
+    if platform == "darwin":
         yield from sorted(Path("/Applications").glob("GIMP*.app/Contents/MacOS/gimp-console*"))
 
 

@@ -1,4 +1,4 @@
-"""``dsr-gimp``: installs the plug-in into every GIMP 3 of this user, removes it, says what is wrong, uses it."""
+"""``dsr-gimp``: installs the plug-in into every GIMP 3 of this user, removes, examines and uses it."""
 
 import argparse
 import sys

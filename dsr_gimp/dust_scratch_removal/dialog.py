@@ -6,7 +6,7 @@ import gi
 
 for _name in ("Gdk", "Gimp", "GimpUi", "Gtk"):
     gi.require_version(_name, "3.0")
-from gi.repository import GimpUi, Gio, GLib, GObject, Gtk
+from gi.repository import GimpUi, Gio, GLib, Gtk
 
 from dsr_core.editor.wire import PlugInError
 from earlier import result_of
@@ -59,7 +59,7 @@ class Dialog:
         row.show_all()
         self.window.get_content_area().pack_start(row, True, True, 0)
         self.window.set_default_size(1060, 660)  # fits a desktop of 1366 x 768 with a panel
-        self.window.connect("response", self._on_response)
+        self._replace_help()
         config.connect("notify", self._on_change)
 
     def run(self):
@@ -90,6 +90,16 @@ class Dialog:
             self.notes = self.client.wait(request, on_progress)[0]["notes"]
         return self.notes
 
+    def _replace_help(self):
+        """Let *Help* open this plug-in's page, which GIMP's own manual does not have."""
+        theirs = self.window.get_widget_for_response(Gtk.ResponseType.HELP)
+        buttons = theirs.get_parent()
+        theirs.destroy()
+        button = Gtk.Button(label="_Help", use_underline=True, visible=True)
+        button.connect("clicked", self._open_help)
+        buttons.pack_start(button, False, False, 0)
+        buttons.set_child_secondary(button, True)
+
     def _layer_row(self):
         row = Gtk.Box(spacing=6)
         row.pack_start(Gtk.Label(label="Shown:"), False, False, 0)
@@ -118,14 +128,11 @@ class Dialog:
             self._forget_places()
             self._refresh()
 
-    def _on_response(self, window, response):
-        """Open this plug-in's page, which GIMP's own help does not have."""
-        if response == Gtk.ResponseType.HELP:
-            GObject.signal_stop_emission_by_name(window, "response")
-            try:
-                Gio.AppInfo.launch_default_for_uri(HELP.as_uri(), None)
-            except GLib.Error:
-                self._say(f"There is no program to show {HELP}")
+    def _open_help(self, _):
+        try:
+            Gio.AppInfo.launch_default_for_uri(HELP.as_uri(), None)
+        except GLib.Error:
+            self._say(f"There is no program to show {HELP}")
 
     def _follow(self):
         """Show what is the matter with the settings; with them nobody can say OK."""

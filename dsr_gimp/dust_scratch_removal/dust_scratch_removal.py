@@ -181,7 +181,7 @@ def add_arguments(procedure, *, mend):
     )
     procedure.add_choice_argument(
         "earlier",
-        "Earl_ier repairs",
+        "Pre_vious repairs",
         "What becomes of the result of an earlier run, which may have been edited",
         choice([("replace", "Replace them"), ("add", "Keep them and add to them")]),
         "add" if mend else "replace",

@@ -10,9 +10,10 @@ import sys
 import time
 
 OUT = pathlib.Path("/job/out")
+MISS = json.loads(pathlib.Path("/job/in/miss.json").read_text())  # x, y, x, y ...
 DIALOG = "^Remove dust & scratches$"
 # places in the dialog, from its left and its lower edge: buttons, and the middle of the preview
-NEXT, FIT, MIDDLE = (300, -190), (596, -190), (315, 250)
+NEXT, FIT, MIDDLE = (314, -188), (525, -188), (283, 257)
 report = {}
 numbers = itertools.count()
 
@@ -100,11 +101,11 @@ def open_dialog():
     return main, dialog
 
 
-def set_number(key, number):
+def set_number(key, number, leave="Tab"):
     """Type a number into the field that Alt and this key select."""
     press(f"alt+{key}", "ctrl+a")
     tool("type", str(number))
-    press("Tab")
+    press(leave)
 
 
 def worked_in_the_dialog(dialog):
@@ -130,8 +131,7 @@ def worked_in_the_dialog(dialog):
     press("alt+a")
     shot("dialog-after", dialog)
     set_number("t", 50)  # the smallest size
-    set_number("g", 3)  # the largest
-    press("Return")
+    set_number("g", 3, leave="Return")  # the largest; Return would be OK, too
     shot("dialog-problem", dialog)
     report["refused"] = bool(window(DIALOG))
     set_number("t", 0)
@@ -151,9 +151,10 @@ def worked_on_the_picture(main):
     shot("result", main)
     until(lambda: not processes(b"dsr_core.editor.worker"), "the worker's end")
 
-    ask("image.select_ellipse(2, 600, 420, 60, 40)")
+    ask(f"image.select_polygon(2, {MISS})")  # with the lasso
     before = ask("state()")
     tool("windowactivate", "--sync", main)
+    shot("selected", main)
     press("alt+r", "h", "c")  # Filters > Enhance > Repair what is selected
     until(lambda: ask("state()") != before, "the repair")
     until(lambda: not processes(b"dsr_core.editor.worker"), "the worker's end")
