@@ -71,6 +71,7 @@ class Fields:
             column.pack_start(part, False, False, 0)
         self.widget = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, min_content_height=300)
         self.widget.set_size_request(410, -1)
+        self.widget.set_hexpand(False)  # what a window grows by is the picture's
         self.widget.add(column)
 
     def follow(self, *, everything, earlier):

@@ -19,6 +19,7 @@ for scan in sorted(scans.iterdir()):
     if done:
         procedure = Gimp.get_pdb().lookup_procedure("plug-in-dust-scratch-removal")
         config = procedure.create_config()
+        config.set_property("run-mode", Gimp.RunMode.NONINTERACTIVE)
         config.set_property("image", image)
         config.set_core_object_array("drawables", image.get_layers())
         for name, value in settings.items():

@@ -1,5 +1,6 @@
 """Runs beside GIMP on a virtual screen: works the filter with keys and mouse, and reports."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -14,7 +15,7 @@ MISS = json.loads(pathlib.Path("/job/in/miss.json").read_text())  # x, y, x, y .
 DIALOG = "^Remove dust & scratches$"
 # places in the dialog, from its left and its lower edge: buttons, and the middle of the preview
 NEXT, FIT, MIDDLE = (314, -188), (525, -188), (283, 257)
-report = {}
+report = {"seconds": {}}
 numbers = itertools.count()
 
 
@@ -101,6 +102,14 @@ def open_dialog():
     return main, dialog
 
 
+@contextlib.contextmanager
+def seconds_of(what):
+    """Add to what something took."""
+    started = time.monotonic()
+    yield
+    report["seconds"][what] = report["seconds"].get(what, 0) + round(time.monotonic() - started, 1)
+
+
 def set_number(key, number, leave="Tab"):
     """Type a number into the field that Alt and this key select."""
     press(f"alt+{key}", "ctrl+a")
@@ -113,7 +122,8 @@ def worked_in_the_dialog(dialog):
     shot("dialog-first", dialog)
     report["workers"] = len(processes(b"dsr_core.editor.worker"))
     report["size"] = size(dialog)
-    press("alt+e", "Page_Up", "Page_Up")  # the slider of the sensitivity, to 0.7
+    with seconds_of("clean"):
+        press("alt+e", "Page_Up", "Page_Up")  # the slider of the sensitivity, to 0.7
     shot("dialog", dialog)
     click(dialog, 300, 250, button=4)  # the wheel
     time.sleep(0.5)
@@ -121,13 +131,15 @@ def worked_in_the_dialog(dialog):
     shot("dialog-zoomed", dialog)
     click(dialog, *FIT)
     shot("dialog-fit", dialog)
-    click(dialog, *NEXT)  # to the largest defect
-    time.sleep(1)
+    with seconds_of("veto"):
+        click(dialog, *NEXT)  # to the largest defect
+        time.sleep(1)
     click(dialog, *MIDDLE, button=4)
     click(dialog, *MIDDLE, button=4)
     shot("dialog-next", dialog)
-    click(dialog, *MIDDLE)
-    shot("dialog-clicked", dialog)
+    with seconds_of("veto"):
+        click(dialog, *MIDDLE)
+        shot("dialog-clicked", dialog)
     press("alt+a")
     shot("dialog-after", dialog)
     set_number("t", 50)  # the smallest size
@@ -144,8 +156,9 @@ def worked_in_the_dialog(dialog):
 
 def worked_on_the_picture(main):
     """Say OK, mend a miss, undo, repeat."""
-    press("Return")
-    until(lambda: len(ask("names()")) == 2, "the layer")
+    with seconds_of("clean"):
+        press("alt+o")
+        until(lambda: len(ask("names()")) == 2, "the layer")
     report["layers"] = ask("names()")
     ask("keep('mask')")
     shot("result", main)
@@ -155,8 +168,9 @@ def worked_on_the_picture(main):
     before = ask("state()")
     tool("windowactivate", "--sync", main)
     shot("selected", main)
-    press("alt+r", "h", "c")  # Filters > Enhance > Repair what is selected
-    until(lambda: ask("state()") != before, "the repair")
+    with seconds_of("mend"):
+        press("alt+r", "h", "c")  # Filters > Enhance > Repair what is selected
+        until(lambda: ask("state()") != before, "the repair")
     until(lambda: not processes(b"dsr_core.editor.worker"), "the worker's end")
     ask("keep('mask-mended')")
     report["mended"] = ask("names()")
@@ -212,7 +226,8 @@ def interrupted(main):
 def work():
     until((OUT / "ready").exists, "GIMP")
     time.sleep(2)
-    main, dialog = open_dialog()
+    with seconds_of("clean"):
+        main, dialog = open_dialog()
     worked_in_the_dialog(dialog)
     worked_on_the_picture(main)
     interrupted(main)
