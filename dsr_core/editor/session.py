@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core.composite import compose_rows
-from dsr_core.decisions import LEFT, Decided, listed, nothing, toggled
+from dsr_core.decisions import LEFT, LEFT_STATE, Decided, listed, nothing, toggled
 from dsr_core.detect import find_defects
 from dsr_core.editor.patches import ALPHA, blend_selected, cut_patches, outlines, shrink, shrink_mask
 from dsr_core.editor.wire import Buffer, Header, Payload, write_frame
@@ -194,9 +194,18 @@ class Session:
     def _defects(self, request: Header) -> Reply:
         found = self._find(request)
         rows = listed(found.labels, found.prediction.probability, found.decided)
-        rows = rows[np.argsort(-rows["pixels"], kind="stable")]
-        places = np.stack([rows[name] for name in ("left", "top", "width", "height")], -1)
-        return {"type": "defects", "count": len(rows)}, [np.ascontiguousarray(places).data]
+        order = np.argsort(-rows["pixels"], kind="stable").tolist()
+        places = np.zeros((len(rows), 2), np.int32)
+        for place, number in zip(places, order, strict=True):
+            left, top, width, height = (rows[number][name] for name in ("left", "top", "width", "height"))
+            here = slice(top, top + height), slice(left, left + width)
+            if found.decided is not None and rows[number]["state"] == LEFT_STATE:
+                inside = np.argwhere(found.decided[here] & LEFT)
+            else:
+                inside = np.argwhere(found.labels[here] == number + 1)
+            middle = inside[np.square(inside - (height // 2, width // 2)).sum(axis=1).argmin()]
+            place[:] = left + middle[1], top + middle[0]
+        return {"type": "defects", "count": len(places)}, [places.data]
 
     def _preview(self, request: Header) -> Reply:
         found, (rows, columns) = self._find(request), _slices(request["view"])

@@ -40,7 +40,7 @@ the user, with the remedy).
     again.
     -> ``toggled`` (``changed``: whether there was one).
 ``defects`` (``options``)
-    -> ``defects`` (``count``); payload: the rectangles [x, y, width, height] of all defects, as int32 in
+    -> ``defects`` (``count``); payload: [x, y] of a pixel of each defect, near its middle, as int32 in
     native byte order, the largest first; those that were taken out, too.
 ``preview`` (``options``, ``everything``, ``view`` [x, y, width, height], ``step``, ``after``)
     -> ``preview`` (``defects``, ``changed``, ``width``, ``height``, ``pixels``: bytes of the first part);

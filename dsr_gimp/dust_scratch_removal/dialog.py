@@ -178,14 +178,18 @@ class Dialog:
         self.said = text
         self.status.set_text("\n".join([self.problem or text, *self.notes]))
 
-    def _poll(self):
-        self.beats += 1
+    def _alive(self):
+        """Say whether there still is something to look at; close the dialog otherwise."""
         try:
-            if self.beats % WATCH == 0:
-                self.target.check_alive()
+            self.target.check_alive()
         except PlugInError as error:
             self.failure = error
             self.window.response(Gtk.ResponseType.CANCEL)
+        return not self.failure
+
+    def _poll(self):
+        self.beats += 1
+        if self.beats % WATCH == 0 and not self._alive():
             return GLib.SOURCE_CONTINUE
         try:
             for header, payload in self.client.poll():
@@ -214,7 +218,7 @@ class Dialog:
         elif header["id"] == self.listing:
             self.listing = None
             numbers = memoryview(payload).cast("i")
-            self.places = [tuple(numbers[at : at + 4]) for at in range(0, len(numbers), 4)]
+            self.places = list(zip(numbers[::2], numbers[1::2], strict=True))
             self._step(self.by)
 
     def _take_run(self, header):
@@ -237,6 +241,8 @@ class Dialog:
 
     def _refresh(self):
         """Ask for the view as it is to be shown; while an answer is under way, remember to ask again."""
+        if not self._alive():
+            return
         self.preview.write_zoom()
         self.stale = self.asked is not None
         if not self._ready() or self.problem:
@@ -270,9 +276,9 @@ class Dialog:
         self.by = by
         if self.places:
             self.number = max(self.number + by, -1) % len(self.places)
-            x, y, width, height = self.places[self.number]
+            x, y = self.places[self.number]
             left, top, *_ = self.target.seen
-            self.preview.centre = [left + x + width / 2, top + y + height / 2]
+            self.preview.centre = [left + x + 0.5, top + y + 0.5]
             self._refresh()
         elif self._ready() and self.listing is None:
             self.listing = self.client.send("defects", **wanted(self.config))

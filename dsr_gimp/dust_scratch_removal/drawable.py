@@ -114,6 +114,7 @@ class Target:
         }
         for row, request in requests.items():
             header, payload = client.wait(request)
+            self.check_alive()
             if header["changed"]:
                 places = [(column, row + down, *size) for column, down, *size in header["places"]]
                 yield Patches(places, *halves(header, payload))

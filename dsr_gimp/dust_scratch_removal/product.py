@@ -3,6 +3,11 @@
 A product is made and drawn while the picture stays as it is, and then inserted or discarded.
 """
 
+import gi
+
+gi.require_version("Gimp", "3.0")
+from gi.repository import Gimp
+
 from dsr_core.editor.wire import PlugInError
 from earlier import locked, result_of, sign
 
@@ -85,6 +90,8 @@ class NewItem(Product):
 
     def put(self):
         """Insert the layer or channel above the target, or in the place of the earlier one."""
+        if self.earlier and not self.earlier.is_valid():
+            self.earlier = None  # deleted meanwhile
         image, above = self.target.image, self.earlier or self.target.drawable
         place = above.get_parent(), image.get_item_position(above)
         name = self.earlier.get_name() if self.earlier else self.item.get_name()
@@ -93,16 +100,22 @@ class NewItem(Product):
             self.item.update(0, 0, self.item.get_width(), self.item.get_height())
             if self.earlier:
                 image.remove_layer(self.earlier)
-            image.insert_layer(self.item, *place)
+            must(image.insert_layer(self.item, *place))
         else:
             if self.earlier:
                 image.remove_channel(self.earlier)
-            image.insert_channel(self.item, *place)
+            must(image.insert_channel(self.item, *place))
         self.item.set_name(name)
 
     def discard(self):
         """Free the memory that GIMP would keep until the picture is closed."""
         self.item.delete()
+
+
+def must(done):
+    """Stop where GIMP refused something, instead of going on as if it were done."""
+    if not done:
+        raise PlugInError(f"GIMP refused the result: {Gimp.get_pdb().get_last_error()}")
 
 
 def selected_items(image):

@@ -11,7 +11,7 @@ from dsr_core.editor.wire import PlugInError
 from earlier import locked, result_of
 from marks import Marked, Selected
 from overlay import difference, marked
-from product import NewItem, Product, reselect, selected_items
+from product import NewItem, Product, must, reselect, selected_items
 
 
 class RestoredCopy(NewItem):
@@ -186,11 +186,12 @@ class InPlace(Product):
         saved = None if Gimp.Selection.is_empty(image) else Gimp.Selection.save(image)
         if saved:
             Gimp.Selection.none(image)
-        drawable.merge_shadow(True)
+        merged = drawable.merge_shadow(True)
         if saved:
             image.select_item(Gimp.ChannelOps.REPLACE, saved)
             image.remove_channel(saved)
             reselect(image, *selected)
+        must(merged)
         drawable.update(*self.target.region)
 
     def discard(self):

@@ -14,7 +14,7 @@ OUT = pathlib.Path("/job/out")
 MISS = json.loads(pathlib.Path("/job/in/miss.json").read_text())  # x, y, x, y ...
 DIALOG = "^Remove dust & scratches$"
 # places in the dialog, from its left and its lower edge: buttons, and the middle of the preview
-NEXT, FIT, MIDDLE = (314, -188), (525, -188), (283, 257)
+NEXT, FIT, MIDDLE = (314, -188), (555, -188), (298, 257)
 report = {"seconds": {}}
 numbers = itertools.count()
 
@@ -218,6 +218,7 @@ def interrupted(main):
     ask("image.set_selected_layers([scan])")
     tool("key", "--clearmodifiers", "ctrl+f")
     worker = stop_the_worker()
+    time.sleep(3)  # it has read the picture; GIMP ends a plug-in that reads what is gone
     ask("display.delete()")
     os.kill(worker, signal.SIGCONT)
     until(lambda: not processes(b"dust_scratch_removal.py"), "the plug-in's end")
