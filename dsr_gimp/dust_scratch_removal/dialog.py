@@ -144,7 +144,8 @@ class Dialog:
             self.problem = ""
         output = self.config.get_property("output")
         earlier = [result_of(target.drawable, product_of(output, target).name) for target in self.targets]
-        self.fields.follow(everything=everything(self.config), earlier=any(earlier))
+        whole = everything(self.config)
+        self.fields.follow(everything=whole, earlier=any(earlier) and not whole)
         self.window.set_response_sensitive(Gtk.ResponseType.OK, not self.problem)
         self._say(self.said)
 

@@ -21,7 +21,7 @@ from dsr_core.editor.client import Client
 from dsr_core.editor.wire import PlugInError
 from earlier import latest_output, source_of
 from products import OUTPUTS, apply, make, product_of
-from settings import OPTIONS, argument, everything, worker_python
+from settings import OPTIONS, adds, argument, everything, worker_python
 
 FILTER = "plug-in-dust-scratch-removal"
 MEND = "plug-in-dust-scratch-repair-selected"
@@ -123,7 +123,7 @@ def run(procedure, run_mode, image, drawables, config, _data):
             output = config.get_property("output")
             remarks = check(targets, config)
             results, notes = repair(client, targets, config, dialog)
-            products = make(output, results, add=config.get_property("earlier") == "add")
+            products = make(output, results, add=adds(config))
             if products:
                 for product in products:
                     product.target.check_alive()

@@ -21,6 +21,11 @@ def everything(config):
     return config.get_property("what") == "selected"
 
 
+def adds(config):
+    """Say whether an earlier result is kept: what is selected is always added to it."""
+    return everything(config) or config.get_property("earlier") == "add"
+
+
 def wanted(config):
     """Return what is chosen, as the worker expects it."""
     options = {option["name"]: config.get_property(argument(option)) for option in OPTIONS}
