@@ -88,10 +88,10 @@ def test_worked_by_hand(version: str, desktops: dict[str, Future[Job]], toy_mode
     assert report["undone"] == ["scan"]  # one step
     assert report["repeated"] is True
     assert "at work on this picture already" in report["second_run"]
-    assert [name for name, _ in report["before_cancel"]] == ["scan (repairs)", "scan (repairs)", "scan"]
+    assert [name for name, _ in report["before_cancel"]] == ["scan (repairs)"] * 2 + ["scan", "other"]
     assert report["cancelled_in_dialog"] == report["before_cancel"]
     assert report["cancelled_in_progress_bar"] == report["before_cancel"]
-    assert report["after_deletion"] == ["scan (repairs)"]
+    assert report["after_deletion"] == ["scan (repairs)", "other"]
 
     # The slider was moved two pages, to 0.7, the largest defect taken out, and the settings were remembered.
     found = restore(landscape(), Options(sensitivity=0.7), model=toy_model, provider="cpu")
@@ -129,6 +129,8 @@ def test_worked_by_hand(version: str, desktops: dict[str, Future[Job]], toy_mode
     assert red[2] < 50
     yellow = (clicked[..., 2] > 200) & (clicked[..., 1] > 170) & (clicked[..., 0] < 90)
     assert yellow.sum() > 200  # what was taken out
+    other = cv2.imread(str(out / "dialog-other.png"))[70:440, 30:530]
+    assert abs(other.mean((0, 1)) - shots["dialog-first"][70:440, 30:530].mean((0, 1))).min() > 20
     large = cv2.imread(str(out / "dialog-large.png"))
     assert large.shape[:2] == (800, 1300)
     assert large[200:520, 560:760].std() > 5  # the picture has grown with the window

@@ -23,6 +23,11 @@ def names():
     return [layer.get_name() for layer in image.get_layers()]
 
 
+def ids():
+    """Return the layers' ids: the repairs become another layer. (GIMP ends who reads what is gone.)"""
+    return [layer.get_id() for layer in image.get_layers()]
+
+
 def keep(name):
     """Keep the top layer's mask."""
     mask = image.get_layers()[0].get_mask()
@@ -43,6 +48,15 @@ def state():
             data = bytes(drawable.get_buffer().get(rectangle, 1.0, coding, Gegl.AbyssPolicy.NONE))
             digests.append([layer.get_name(), hashlib.sha256(data).hexdigest()])
     return digests
+
+
+def add_another():
+    """Add the scan's negative below it, and select both."""
+    other = scan.copy()
+    other.set_name("other")
+    image.insert_layer(other, None, len(image.get_layers()))
+    other.invert(False)
+    image.set_selected_layers([scan, other])
 
 
 def repeat():

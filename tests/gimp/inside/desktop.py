@@ -13,7 +13,8 @@ import time
 OUT = pathlib.Path("/job/out")
 MISS = json.loads(pathlib.Path("/job/in/miss.json").read_text())  # x, y, x, y ...
 DIALOG = "^Remove dust & scratches$"
-# places in the dialog, from its left and its lower edge: buttons, and the middle of the preview
+# places in the dialog, from its edges: the list of layers, two buttons, the middle of the preview
+SHOWN = (110, 41)
 NEXT, FIT, MIDDLE = (314, -188), (555, -188), (298, 257)
 report = {"seconds": {}}
 numbers = itertools.count()
@@ -165,12 +166,12 @@ def worked_on_the_picture(main):
     until(lambda: not processes(b"dsr_core.editor.worker"), "the worker's end")
 
     ask(f"image.select_polygon(2, {MISS})")  # with the lasso
-    before = ask("state()")
+    before = ask("ids()")
     tool("windowactivate", "--sync", main)
     shot("selected", main)
     with seconds_of("mend"):
         press("alt+r", "h", "c")  # Filters > Enhance > Repair what is selected
-        until(lambda: ask("state()") != before, "the repair")
+        until(lambda: ask("ids()") != before, "the repair")
     until(lambda: not processes(b"dsr_core.editor.worker"), "the worker's end")
     ask("keep('mask-mended')")
     report["mended"] = ask("names()")
@@ -186,8 +187,13 @@ def worked_on_the_picture(main):
 
 def interrupted(main):
     """Run twice at once, cancel, delete what is worked on, close the picture."""
+    ask("add_another()")
     report["before_cancel"] = ask("state()")
     _, dialog = open_dialog()
+    click(dialog, *SHOWN)
+    press("Down", "Return")
+    time.sleep(4)  # the network runs
+    shot("dialog-other", dialog)
     stop_the_worker()
     report["second_run"] = ask("repeat()")
     press("alt+e", "Page_Up")  # asks for a preview that does not come
