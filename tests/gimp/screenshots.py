@@ -23,7 +23,7 @@ def main() -> None:
     scan = cv2.imread(str(REPOSITORY / "examples" / "scan.tif"), cv2.IMREAD_UNCHANGED)[..., ::-1]
     with tempfile.TemporaryDirectory() as folder:
         model = REPOSITORY / "onnx_models" / "model-3.onnx"
-        out = run_desktop(Job("3.2", Path(folder), model), 79, scan, MISS).folder / "out"
+        out = run_desktop(Job("3.2", Path(folder), model), 79, scan, MISS, patience=45).folder / "out"
         for name, of in {"dialog": "dialog", "veto": "dialog-clicked", "result": "result"}.items():
             shutil.copy(out / f"{of}.png", IMAGES / f"gimp-{name}.png")
         x, y, width, height = (round(value * 2 / 3) for value in PART)  # the zoom that GIMP chooses

@@ -1,7 +1,7 @@
 """The filter worked by hand, so to speak, on a virtual screen: menu, slider, preview, OK, undo, Cancel."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -50,12 +50,15 @@ def landscape() -> np.ndarray:
 MISS = (600, 420, 660, 420, 660, 460, 600, 460)
 
 
-def run_desktop(job: Job, screen: int, scan: np.ndarray, miss: tuple[int, ...] = MISS) -> Job:
+def run_desktop(
+    job: Job, screen: int, scan: np.ndarray, miss: Sequence[int] = MISS, patience: int = 4
+) -> Job:
     """Work the filter on a scan; the screenshots and what was seen lie in the job's folder afterwards.
 
-    ``miss`` are the corners, x and y, of what is selected with the lasso and mended.
+    ``miss`` are the corners, x and y, of what is selected with the lasso and mended; ``patience`` are the
+    seconds that the network gets.
     """
-    (job.folder / "in" / "miss.json").write_text(json.dumps(miss))
+    (job.folder / "in" / "desktop.json").write_text(json.dumps([miss, patience]))
     cv2.imwrite(str(job.folder / "in" / "scan.png"), scan[..., ::-1])
     job.dsr_gimp("install")
     done = job.run("python3", "/job/inside/desktop.py", str(screen), check=False)

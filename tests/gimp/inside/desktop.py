@@ -11,7 +11,7 @@ import sys
 import time
 
 OUT = pathlib.Path("/job/out")
-MISS = json.loads(pathlib.Path("/job/in/miss.json").read_text())  # x, y, x, y ...
+MISS, PATIENCE = json.loads(pathlib.Path("/job/in/desktop.json").read_text())
 DIALOG = "^Remove dust & scratches$"
 # places in the dialog, from its edges: the list of layers, two buttons, the middle of the preview
 SHOWN = (110, 41)
@@ -99,7 +99,7 @@ def open_dialog():
     press("alt+r", "h", "v")  # Filters > Enhance > Remove dust & scratches
     dialog = until(lambda: window(DIALOG), "the dialog")
     tool("windowactivate", "--sync", dialog)
-    time.sleep(4)  # the network runs
+    time.sleep(PATIENCE)  # the network runs
     return main, dialog
 
 
@@ -192,7 +192,7 @@ def interrupted(main):
     _, dialog = open_dialog()
     click(dialog, *SHOWN)
     press("Down", "Return")
-    time.sleep(4)  # the network runs
+    time.sleep(PATIENCE)  # the network runs
     shot("dialog-other", dialog)
     stop_the_worker()
     report["second_run"] = ask("repeat()")
