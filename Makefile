@@ -1,5 +1,5 @@
 # make demo   restores the example
-# make test   runs every test
+# make test   runs every test, and says how much of the product they ran
 # make lint   checks style, format and types
 # Each sets up what it needs in .venv; PYTHON names the interpreter to start from.
 
@@ -19,7 +19,9 @@ demo: .venv/installed
 
 test: .venv/installed-for-tests
 	@sh .ci/packages xvfb-run $(DESKTOP) $(GIMP_ROOT)
-	xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python -m pytest
+	xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python -m coverage run -m pytest
+	@$(BIN)/python -m coverage combine --quiet
+	@echo "The tests ran $$($(BIN)/python -m coverage report --format=total) % of the lines of the product."
 
 lint: .venv/installed-for-tests
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """Measure time and memory: ``python -m benchmarks.restore --json FILE --markdown docs/performance.md``.
 
-Run from the project's folder, on a machine with nothing else to do. Linux only: the peak of a process's
-memory is read from ``/proc``.
+Run from the project's folder, on a machine with nothing else to do: about ten minutes on two cores. ``taskset
+-c 0,1`` before it makes two cores of more. Linux only: the peak of a process's memory is read from ``/proc``.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import cv2
+import numpy as np
 import onnxruntime
 import torch
 from tqdm import tqdm
@@ -26,25 +27,22 @@ from benchmarks.skipping import look
 from dsr_core import DsrError
 from dsr_core.engine import cuda_fault
 from dsr_core.models import ModelInfo, find_model
-from dsr_core.nn.unet import UNet, UNetConfig
-from training.config import load_config
-from training.measure.compare import cost
 from training.measure.report import write_page
 
-MEGAPIXELS = (1, 3, 6, 12, 24, 50, 100, 200)
-SIXTEEN_BITS = (6, 24, 100)
-QUANTISED = (24,)
+SIXTEEN_BITS = (1, 6, 24, 100, 200)
+"""Megapixels of the 16-bit scans that each model restores."""
+
+EIGHT_BITS = (24,)
+"""Megapixels of the 8-bit ones."""
 
 
-def measure(models: Sequence[ModelInfo], config: UNetConfig, pairs: Path | None, largest: float) -> Results:
+def measure(models: Sequence[ModelInfo], pairs: Path | None, largest: float) -> Results:
     """Measure everything.
 
     Parameters
     ----------
     models
-        The shipped one, and the quantised one if there is one.
-    config
-        The shipped model's network.
+        The default one first.
     pairs
         Validation pairs for a look at what skipping tiles would bring; None: no such look.
     largest
@@ -55,23 +53,25 @@ def measure(models: Sequence[ModelInfo], config: UNetConfig, pairs: Path | None,
     DsrError
         A model cannot be run, or there are no pairs.
     """
-    net = UNet(config)
-    speed.check_same(models[0], net)
-    plan = [(models[0], size, 8) for size in MEGAPIXELS]
-    plan += [(models[0], size, 16) for size in SIXTEEN_BITS]
-    plan += [(model, size, 16) for model in models[1:] for size in QUANTISED]
-    results: Results = {
-        "machine": machine(),
-        "models": [
-            {"file": m.path.name, "name": m.name, "version": m.version, "sha256": m.sha256} for m in models
-        ],
-    }
+    sizes = [*((size, 16) for size in SIXTEEN_BITS), *((size, 8) for size in EIGHT_BITS)]
+    plan = [(model, size, bits) for model in models for size, bits in sizes if size <= largest]
+    results: Results = {"machine": machine()}
     with TemporaryDirectory() as name:
         folder = Path(name)
-        runs = tqdm([entry for entry in plan if entry[1] <= largest], desc="scans", disable=None)
-        results["runs"] = [restore_scan(*entry, folder) for entry in runs]
+        results["runs"] = [restore_scan(*entry, folder) for entry in tqdm(plan, desc="scans", disable=None)]
         results["classical"] = speed.classical_speeds(folder)
-    results["networks"] = networks(models, net)
+    networks = [speed.network(model, f"`{model.path.name}`") for model in models]
+    results["models"] = [
+        {
+            "file": model.path.name,
+            "version": model.version,
+            "sha256": model.sha256,
+            "kmac": network["kmac"],
+            "margin": model.margin,
+        }
+        for model, network in zip(models, networks, strict=True)
+    ]
+    results["networks"] = [*networks, speed.exported(speed.resnet(), "ResNet-34 U-Net, random weights")]
     results["tiles"] = {model.path.name: speed.tile_sizes(model) for model in models}
     results["options"] = {model.path.name: speed.session_options(model) for model in models}
     results["skipping"] = look(models[0], pairs) if pairs else None
@@ -87,30 +87,15 @@ def machine() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9,
         "system": f"{platform.system()}, Python {platform.python_version()}",
-        "onnxruntime": onnxruntime.__version__,
-        "torch": torch.__version__,
-        "opencv": cv2.__version__,
+        "versions": {
+            "onnxruntime": onnxruntime.__version__,
+            "numpy": np.__version__,
+            "OpenCV": cv2.__version__,
+            "PyTorch": torch.__version__,
+        },
         "cuda": cuda_fault(),
         "peak": speed.machine_peak(),
     }
-
-
-def networks(models: Sequence[ModelInfo], net: UNet) -> list[dict[str, Any]]:
-    """Time the models, then what they should be faster than, ``aim`` times."""
-    rows: list[dict[str, Any]] = [
-        {"name": f"`{model.path.name}` in onnxruntime", "type": kind, "speed": speed.engine_speed(model)}
-        for model, kind in zip(models, ("float32", "int8"), strict=False)
-    ]
-    rows += [
-        {"name": f"the same in eager PyTorch, {kind}", "type": kind, "speed": found, "aim": 3}
-        for kind, found in speed.torch_speeds(net).items()
-    ]
-    kmac = cost(net)
-    for row in rows:
-        row["kmac"] = kmac
-    resnet = speed.resnet()
-    larger = {"name": "the ResNet-34 U-Net in onnxruntime", "type": "float32", "kmac": cost(resnet)}
-    return [*rows, {**larger, "speed": speed.exported_speed(resnet), "aim": 10}]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -122,17 +107,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--markdown", type=Path, required=True, help="page to write; the plot goes to images/ beside it"
     )
-    parser.add_argument("--model", default="3", help="1, 2, 3 or the path of an ONNX file (default: 3)")
     parser.add_argument(
-        "--config", type=Path, default=Path("training/configs/model-3.yaml"), help="how it was trained"
+        "--models", nargs="+", default=["3", "fast"], help="names or paths, the default one first"
     )
-    parser.add_argument("--quantised", metavar="PATH", help="what `python -m training quantize` made of it")
     parser.add_argument("--pairs", type=Path, help="validation pairs: what would skipping tiles bring?")
     parser.add_argument("--largest", type=float, default=200, metavar="MP", help="default: %(default)s")
     args = parser.parse_args(argv)
     try:
-        models = [find_model(model) for model in (args.model, args.quantised) if model]
-        results = measure(models, load_config(args.config).network, args.pairs, args.largest)
+        results = measure([find_model(model) for model in args.models], args.pairs, args.largest)
+        args.json.parent.mkdir(parents=True, exist_ok=True)
         write_page(
             args.markdown,
             lambda picture: page(results, picture),

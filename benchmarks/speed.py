@@ -1,10 +1,10 @@
 """Megapixels a second of networks and classical methods, and the machine's own peak."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -14,16 +14,15 @@ import torch
 
 from benchmarks.scans import write_scan
 from dsr_core.engine import Engine
-from dsr_core.errors import DsrError
 from dsr_core.io import read_picture
 from dsr_core.models import ModelInfo
 from dsr_core.nn import export
 from dsr_core.nn.checkpoint import save_checkpoint
 from dsr_core.nn.resnet import WIDTHS
-from dsr_core.nn.unet import UNet, UNetConfig, fold_norms
+from dsr_core.nn.unet import UNet, UNetConfig
 from dsr_core.tiles import Grid
-from training.measure.compare import best
 from training.measure.methods import dust_and_scratches, top_hat_telea
+from training.measure.timing import best, kmac
 
 TILE = 1024
 """Side in pixels of what networks are compared on; a multiple of 32."""
@@ -60,29 +59,6 @@ def engine_speed(model: ModelInfo, height: int = TILE, width: int = TILE) -> flo
     return height * width / 1e6 / best(lambda: network(image))
 
 
-def check_same(model: ModelInfo, net: UNet) -> None:
-    """Refuse a model that is not of the network's shape: its kernels hold another number of weights."""
-    graph = onnx.load(model.path).graph
-    theirs = [tuple(tensor.dims) for tensor in graph.initializer]
-    ours = [tuple(parameter.shape) for parameter in export.Face(net).parameters()]
-    counts = [sum(math.prod(dims) for dims in shapes if dims[1:2] > (1,)) for shapes in (theirs, ours)]
-    if counts[0] != counts[1]:
-        raise DsrError(
-            f"{model.path} is not the network of this configuration; name the one it was trained with."
-        )
-
-
-def torch_speeds(net: UNet) -> dict[str, float]:
-    """Return the speed of a network in eager PyTorch, its norms folded, by type."""
-    fold_norms(net.eval())
-    image = torch.rand(1, 3, TILE, TILE)
-    speeds = {}
-    for kind in (torch.float32, torch.bfloat16):
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=kind == torch.bfloat16):
-            speeds[str(kind).removeprefix("torch.")] = TILE**2 / 1e6 / best(lambda: net(image))
-    return speeds
-
-
 def resnet() -> UNet:
     """Return a U-Net on ResNet-34 with random weights."""
     net = UNet(UNetConfig("resnet34", WIDTHS, (), (1, 1, 1, 1)))
@@ -92,13 +68,20 @@ def resnet() -> UNet:
     return net
 
 
-def exported_speed(net: UNet) -> float:
-    """Return the speed of a network in the filter's engine."""
+def network(model: ModelInfo, name: str) -> dict[str, Any]:
+    """Return what the page says of a network: its cost, the type it computes in, and its speed."""
+    eight = any(node.op_type == "QuantizeLinear" for node in onnx.load(model.path).graph.node)
+    kind = "int8" if eight else "float32"
+    return {"name": name, "type": kind, "kmac": kmac(model.path), "speed": engine_speed(model)}
+
+
+def exported(net: UNet, name: str) -> dict[str, Any]:
+    """Return the same of a network that is no file yet."""
     info = dict.fromkeys(export.REQUIRED, "none")
     # how far it looks takes its time to measure and does not matter here
     with TemporaryDirectory() as folder, patch.object(export, "measure_margin", lambda *_: 0):
         save_checkpoint(Path(folder) / "net.pt", net, info)
-        return engine_speed(export.export_onnx(Path(folder) / "net.pt", Path(folder) / "net.onnx"))
+        return network(export.export_onnx(Path(folder) / "net.pt", Path(folder) / "net.onnx"), name)
 
 
 def classical_speeds(folder: Path) -> dict[str, float]:

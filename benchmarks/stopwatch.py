@@ -1,6 +1,6 @@
 """``dsr-core`` with a stopwatch on its steps: ``python -m benchmarks.stopwatch REPORT ARGUMENT...``.
 
-The filter knows nothing of it: the functions that the command goes through are wrapped before it starts.
+The functions that the command goes through are wrapped before it starts and restored afterwards.
 REPORT becomes JSON: seconds by step, and the peak of resident memory in megabytes.
 """
 
@@ -9,9 +9,11 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+from unittest.mock import patch
 
 import dsr_core.filter
 from dsr_core import cli, engine, job, pixels, tiles
@@ -20,8 +22,10 @@ STEPS: dict[str, list[tuple[Any, str]]] = {
     "read": [(job, "read_picture")],
     "network": [(engine.Engine, "__call__")],
     "repair": [
+        (pixels, "check"),
         (tiles.Tile, "cut"),
         (pixels, "to_network"),
+        (pixels, "as_neutral_as"),
         (pixels, "from_network"),
         (dsr_core.filter, "add_grain"),
         (dsr_core.filter, "compose"),
@@ -64,10 +68,12 @@ def peak_megabytes() -> float:
 def main(arguments: list[str]) -> int:
     """Run the command and write the report."""
     watch = Stopwatch()
-    for step, functions in STEPS.items():
-        for owner, name in functions:
-            setattr(owner, name, watch.timed(getattr(owner, name), step))
-    code = cli.main(arguments[1:])
+    with ExitStack() as wrapped:
+        for step, functions in STEPS.items():
+            for owner, name in functions:
+                timed = watch.timed(getattr(owner, name), step)
+                wrapped.enter_context(patch.object(owner, name, timed))
+        code = cli.main(arguments[1:])
     Path(arguments[0]).write_text(json.dumps({"seconds": watch.seconds, "peak": peak_megabytes()}))
     return code
 

@@ -1,4 +1,4 @@
-"""The words that the command line understands."""
+"""The arguments of the command line."""
 
 import argparse
 from collections.abc import Callable, Mapping

@@ -130,12 +130,12 @@ def _place(temporary: Path, target: Path) -> None:
         target.hardlink_to(temporary)
     except FileExistsError:
         raise
-    except OSError:  # the disk knows no second names
+    except OSError:  # the disk has no hard links
         temporary.replace(target)
 
 
 def _keep(target: Path, backup: Path) -> None:
-    """Make a second name for a file, or a copy where the disk knows no second names."""
+    """Make a second name for a file, or a copy where the disk has no hard links."""
     try:
         backup.hardlink_to(target)
     except OSError:
@@ -152,7 +152,7 @@ def _undone(target: Path, backup: Path | None) -> bool:
 
 
 def _here() -> str:
-    """Return a word for this computer, for a folder may be shared by several."""
+    """Return a short name of this computer: a folder may be shared by several."""
     return f"{zlib.crc32(socket.gethostname().encode()):08x}"
 
 

@@ -150,7 +150,7 @@ def _run_job(job: Any, chosen: argparse.Namespace, told: set[str]) -> None:
     from dsr_core.job import STREAM  # noqa: PLC0415
 
     start = time.perf_counter()
-    silent = True if sys.stderr is None else None  # `None` is tqdm's word for: where no terminal is
+    silent = True if sys.stderr is None else None  # None: tqdm is silent where there is no terminal
     with tqdm(desc=job.source.name, unit="tile", leave=False, disable=silent, file=sys.stderr) as bar:
 
         def show(progress: Any) -> None:

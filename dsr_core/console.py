@@ -1,4 +1,4 @@
-"""What the command line says: never a reason for the work to stop."""
+"""What the command line says; a stream that cannot be written to does not stop the work."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Console:
-    """Standard output and standard error, whatever has become of them.
+    """Standard output and standard error, which may be closed, full or missing.
 
     Attributes
     ----------

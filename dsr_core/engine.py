@@ -58,7 +58,7 @@ def choose_provider(wanted: str) -> tuple[str, str]:
 def cuda_fault() -> str:
     """Return why CUDA does not run here, or ``""`` where it does.
 
-    onnxruntime lists CUDA even where its libraries are missing and then runs on the CPU in silence, so every
+    onnxruntime lists CUDA even where its libraries are missing and then runs on the CPU unasked, so every
     link of the chain is tried by itself.
     """
     if "CUDAExecutionProvider" not in ort.get_available_providers():

@@ -1,9 +1,9 @@
 """The filter: a generator that yields its progress, can be closed at any time and returns its result."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import cv2
 import numpy as np
@@ -196,18 +196,27 @@ def restore(
     return run(restore_steps(image, options, model=model, provider=provider, linear=linear, coding=coding))
 
 
+class Steps(Generic[_Result]):
+    """The progress of a generator of this module, to be iterated over once; then it has a ``result``."""
+
+    result: _Result
+
+    def __init__(self, generator: Generator[Progress, None, _Result]) -> None:
+        self._generator = generator
+
+    def __iter__(self) -> Iterator[Progress]:
+        self.result = yield from self._generator
+
+
 def run(
     generator: Generator[Progress, None, _Result], on_progress: Callable[[Progress], None] | None = None
 ) -> _Result:
     """Run a generator of this module to its end and return its result."""
-    while True:
-        try:
-            progress = next(generator)
-        except StopIteration as stop:
-            result: _Result = stop.value
-            return result
+    steps = Steps(generator)
+    for progress in steps:
         if on_progress is not None:
             on_progress(progress)
+    return steps.result
 
 
 def _inpaint(repaired: Image, samples: Image, marked: NDArray[np.bool_], missed: NDArray[np.bool_]) -> None:

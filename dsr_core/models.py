@@ -24,7 +24,7 @@ class ModelInfo:
     path
         The ONNX file.
     name, version, loss
-        Free text of the one who trained it.
+        Free text from the training.
     multiple_of
         Height and width of the network's input must be multiples of this many pixels.
     margin

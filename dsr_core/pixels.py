@@ -12,7 +12,7 @@ The words for pixels, in all of the project:
 *repaired*
     Samples of every pixel as the network repairs them.
 *picture*
-    A file or a document with all that it holds beside the image.
+    A file or a document with all that it holds beside the image; the image in it is its *pixels*.
 """
 
 from collections.abc import Callable

@@ -21,6 +21,7 @@ from dsr_core import (
     find_defects,
     predict,
 )
+from dsr_core.filter import Steps
 from dsr_napari.frames import Frames, Position
 
 _FRAME = 1000  # steps of progress that one frame counts, however many tiles of it the network has to run
@@ -166,15 +167,11 @@ def _overall(
     steps: Generator[Progress, None, Prediction], number: int, count: int
 ) -> Generator[Progress, None, Prediction]:
     """Pass on one frame's progress as progress over all frames."""
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            prediction: Prediction = end.value
-            return prediction
-        except RuntimeError as error:  # a generator worker swallows it in silence
-            raise DsrError(
-                f"The network stopped ({error}); run it on the processor, or start anew."
-            ) from error
-        part = _FRAME * step.done // max(step.total, 1)
-        yield replace(step, done=_FRAME * number + part, total=_FRAME * count)
+    frame = Steps(steps)
+    try:
+        for step in frame:
+            part = _FRAME * step.done // max(step.total, 1)
+            yield replace(step, done=_FRAME * number + part, total=_FRAME * count)
+    except RuntimeError as error:  # napari's generator worker would drop it
+        raise DsrError(f"The network stopped ({error}); run it on the processor, or start anew.") from error
+    return frame.result

@@ -181,8 +181,8 @@ def distances(
 ) -> dict[str, list[float]]:
     """Measure how far features take photographs to be from the same ones, blurred, noisy and moved.
 
-    Features that know photographs forgive a shift the more the deeper they are, and still see blur; to random
-    ones all change alike.
+    Trained features change less by a shift the deeper they are, and still change by blur; random ones change
+    by all of it alike.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Pack what a training needs into one archive, for a machine that takes little and waits for nobody.
+"""Pack what a training needs into one archive, for a machine that is lent for minutes.
 
 ``python -m training pack --photos FOLDER --validation FOLDER --damage-data FOLDER --output DATA.tar`` shrinks
 the photographs and draws the simulator's plates. AVIF at 4:4:4: formats that halve the resolution of the

@@ -36,7 +36,7 @@ class Leg:
         From this share of the leg on, ``late_conditions`` hold.
     settle
         From this share of the leg on the norms keep the statistics that they have then: what is trained is
-        what will run, however few pictures are in a batch.
+        what will run, however few pictures are in a batch. 0: those of the checkpoint.
     mine
         How often the averaged network looks for its own false alarms in clean photographs.
     loss

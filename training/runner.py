@@ -78,8 +78,8 @@ class Runner:
         self.loss.copy_(loss.detach())
 
     def settle(self, batches: Sequence[Tensor]) -> None:
-        """Keep the norms' statistics over ``batches`` from here on; a recorded graph is dropped."""
-        recalibrate(self.net, batches)
+        """Keep the norms' statistics over ``batches``, or the present ones; a recorded graph is dropped."""
+        recalibrate(self.net, batches) if batches else self.net.eval()
         self.graph, self.settled = None, True
 
     def record(self, truth: Triplet) -> dict[str, float | str]:

@@ -123,8 +123,8 @@ class LegRun:
                 maker.renew()
                 places = self.data.photos.places
                 say(leg=leg.name, mined=0 if places is None else len(places))
-            if progress > leg.settle and not runner.settled:
-                runner.settle(self.some())
+            if progress >= leg.settle and not runner.settled:
+                runner.settle(self.some() if leg.settle else [])
                 say(leg=leg.name, settled=round(progress, 3), **runner.record(first))
             runner.set_rate(rate(leg, progress))
             runner.step(maker.get())

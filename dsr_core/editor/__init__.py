@@ -1,1 +1,1 @@
-"""The process that works for an editor's plug-in, and the language between the two."""
+"""The worker process of an editor's plug-in, and the protocol between the two."""

@@ -1,4 +1,4 @@
-"""The language between an editor's plug-in and the worker process: frames over stdin and stdout.
+"""The protocol between an editor's plug-in and the worker process: frames over stdin and stdout.
 
 This module needs nothing but the standard library: ``dsr-gimp install`` copies it beside the plug-in.
 
@@ -158,7 +158,7 @@ def read_header(stream: BinaryIO) -> tuple[Header, Payload]:
         raise PlugInError("A message is damaged; run `dsr-gimp install` again.")
     try:
         return header, Payload(payload_length)
-    except (ValueError, OverflowError, OSError, MemoryError) as error:  # what memory says of too much
+    except (ValueError, OverflowError, OSError, MemoryError) as error:  # of a size that no memory holds
         raise PlugInError(
             f"There is no memory for {payload_length} bytes; select a part of the picture."
         ) from error

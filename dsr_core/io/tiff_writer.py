@@ -33,7 +33,7 @@ def write_tiff(path: Path, pixels: Image, like: Picture) -> None:
 
 
 def _arguments(pixels: Image, saving: dict[str, Any]) -> dict[str, Any]:
-    """Return what tifffile's writer is told."""
+    """Return the arguments for tifffile's writer."""
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]  # noqa: PLR2004
     rgb = saving.get("rgb", True) and colour(pixels).shape[2] > 1
     grey = "miniswhite" if saving.get("white_is_zero") else "minisblack"

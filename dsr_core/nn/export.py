@@ -220,7 +220,7 @@ def _store_half(model: "onnx.ModelProto") -> "onnx.ModelProto":
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
-    # says nothing that is not inferred, and the names of this machine's modules
+    # it holds only what can be inferred, and names of this machine's modules
     del model.graph.value_info[:]
     for node in model.graph.node:
         del node.metadata_props[:]

@@ -302,7 +302,7 @@ class UNet(nn.Module):
             x = blocks(torch.relu(up(x) + skips.pop()))
         correction, share, logit = self.head(x).split((3, 1, 1), dim=1)
         residual = share * (self.fill(image, logit.detach()) + correction - image)
-        # what is reported cautiously is still filled boldly: a pixel half trusted would bleed into the fill
+        # the fill uses the logit without the caution: half-trusted pixels would bleed into it
         return residual, logit - self.config.caution if self.config.caution else logit
 
     def fill(self, image: Tensor, logit: Tensor) -> Tensor:

@@ -38,6 +38,21 @@ def call(toy_model, capfd):
     return run
 
 
+def test_help_imports_nothing_heavy():
+    heavy = {"numpy", "cv2", "onnxruntime", "tifffile", "imagecodecs", "tqdm", "torch"}
+    code = f"""
+import sys
+sys.modules |= dict.fromkeys({sorted(heavy)})  # None: to import it is an error
+from dsr_core.cli import main
+main(sys.argv[1:])
+"""
+    for arguments in (["--help"], ["restore", "--help"], ["detect", "--help"]):
+        command = [sys.executable, "-c", code, *arguments]
+        assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.startswith(
+            "usage: "
+        )
+
+
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
 

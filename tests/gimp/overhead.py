@@ -6,7 +6,6 @@ processors, the third of all.
 """
 
 import json
-import os
 import shutil
 import statistics
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from dsr_core import predict, run
+from tests.gimp.inside.stolen import stolen
 from tests.gimp.roots import SUITES, Job
 from tests.toy_model import write_toy_model
 
@@ -37,11 +37,6 @@ def scan(specks: int) -> np.ndarray:
     for row, column in rng.integers(0, (HEIGHT - 5, WIDTH - 5), (specks, 2)):
         picture[row : row + 4, column : column + 4] = 60_000
     return picture
-
-
-def stolen() -> float:
-    """Return the seconds that other virtual machines have taken from this one's processors."""
-    return int(Path("/proc/stat").read_text().split()[8]) / os.sysconf("SC_CLK_TCK")
 
 
 def network_alone(scan: Path, model: Path) -> Seconds:

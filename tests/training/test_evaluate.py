@@ -1,5 +1,6 @@
 """Validation pairs and the evaluation, on photographs of scikit-image and procedural damage."""
 
+import hashlib
 import json
 
 import cv2
@@ -154,8 +155,10 @@ def test_runs_are_set_side_by_side(folder, tmp_path, capsys):
     rows = [
         line.split(" | ") for line in page.read_text().splitlines() if line.startswith(("| narrow", "| wide"))
     ]
-    assert [row[1] for row in rows] == ["7", "7"]
-    narrow, wide = (float(row[3]) for row in rows)
+    for row, name in zip(rows, sizes, strict=True):
+        checksum = hashlib.sha256((tmp_path / name / "model.pt").read_bytes()).hexdigest()
+        assert row[1:3] == [f"`{checksum[:12]}`", "7"]
+    narrow, wide = (float(row[4]) for row in rows)
     # the first convolution alone: 24 unshuffled channels, 3 x 3, at a quarter of the positions
     assert narrow > 24 * 9 * 8 / 4 / 1000
     assert wide > 2 * narrow

@@ -113,3 +113,25 @@ def test_recalibrated_statistics_are_those_of_the_batches():
         variances = torch.stack([x.var((0, 2, 3)) for x in seen[norm]]).mean(0)
         torch.testing.assert_close(norm.running_mean, means, rtol=1e-3, atol=1e-4)
         torch.testing.assert_close(norm.running_var, variances, rtol=1e-2, atol=1e-4)
+
+
+def test_settled_norms_keep_their_statistics_and_the_average_runs_with_them():
+    runner = Runner(network(), None)
+    runner.settle([truth(seed).damaged for seed in range(3)])
+    statistics = [buffer.clone() for buffer in runner.net.buffers()]
+    assert any(bool((buffer != 0).any() and (buffer != 1).any()) for buffer in statistics)
+    weights = runner.net.encoder.stems[0].conv.weight.detach().clone()
+    runner.set_rate(0.01)
+    runner.step(truth(4))
+    assert not torch.equal(weights, runner.net.encoder.stems[0].conv.weight)
+    for before, ours, theirs in zip(statistics, runner.net.buffers(), runner.average.buffers(), strict=True):
+        assert torch.equal(before, ours)
+        assert torch.equal(ours, theirs) or not ours.is_floating_point()
+
+
+def test_norms_settle_on_a_checkpoints_statistics_where_no_batches_are_given():
+    runner = Runner(network(), None)
+    before = [buffer.clone() for buffer in runner.net.buffers()]
+    runner.settle([])
+    runner.step(truth())
+    assert all(map(torch.equal, before, runner.net.buffers()))

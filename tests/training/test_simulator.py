@@ -15,7 +15,7 @@ from training.damage.draw import Draw
 from training.damage.drawing import Drawing, draw_plates, load_drawing
 from training.damage.film import LUMA, blur, grain, halve_chroma, jpeg
 from training.damage.marks import lay_points, lay_streaks
-from training.damage.plates import defect_spots, hair_plate, outline_plate, procedural_plate
+from training.damage.plates import HAIRS, defect_spots, hair_plate, outline_plate, procedural_plate
 from training.damage.scene import border_line, lay_boxes, misalign, mount, narrow_range, repeat_border
 from training.damage.visible import visible
 from training.simulate import to_tensor
@@ -80,6 +80,18 @@ def test_aimed_frames_hold_a_defect(photos):
         hit = (altered > 0).flatten(1).any(1).float().mean()
         assert hit >= least
         assert share or hit == 0
+
+
+def test_hairs_are_as_frequent_as_asked(photos):
+    empty, hairy = (np.zeros((400, 400, 2), np.uint8) for _ in range(2))
+    hairy[..., 0] = 255
+    atlas = Atlas([empty] + [hairy] * len(HAIRS), levels=3, nearest_channels=(1,))
+    details = Atlas(detail_plates(np.random.default_rng(2), 256), levels=3)
+    for share, expected in ((1.0, 1.0), (0.0, len(HAIRS) / (1 + len(HAIRS)))):
+        simulator = FilmDamage(atlas, details, Conditions(hairs=share, clean=0.0, amount=(1.0, 1.0)))
+        altered = simulator(photos, torch.Generator().manual_seed(0)).alteration
+        covered = ((altered > 0.02).flatten(1).float().mean(1) > 0.5).float().mean()
+        assert covered == pytest.approx(expected, abs=0.2)  # 16 frames
 
 
 def test_clean_frames_are_clean(simulator, photos):

@@ -18,6 +18,8 @@ class Conditions:
         Probability that a frame is cut around a place that an earlier model took for damage.
     amount
         Share of a plate's defects that are kept.
+    hairs
+        Probability that a frame's plate is one of hairs alone, which otherwise are as likely as any other.
     aimed
         Probability that a frame is cut around a defect, which then is kept: a small crop cut anywhere holds
         little dust and hardly ever a large speck.
@@ -72,6 +74,7 @@ class Conditions:
     photo_scale: tuple[float, float] = (0.3, 1.5)
     hard: float = 0.0
     amount: tuple[float, float] = (0.1, 1.0)
+    hairs: float = 0.0
     aimed: float = 0.0
     clean: float = 0.1
     dark: tuple[float, float, float] = (0.38, 0.38, 0.24)

@@ -21,6 +21,7 @@ from training.damage.draw import Draw, constant
 from training.damage.drawing import Drawing, draw_plates
 from training.damage.film import blur, grain, halve_chroma, jpeg, sharpen, smooth_noise
 from training.damage.marks import lay_points, lay_scratches, lay_streaks
+from training.damage.plates import HAIRS
 from training.damage.scene import (
     add_details,
     border_line,
@@ -207,6 +208,9 @@ class FilmDamage:
         c = self.conditions
         n, _, h, w = clean.shape
         index = draw.integers(len(self.plates))
+        if c.hairs:  # the last plates
+            hairs = len(self.plates) - 1 - draw.integers(len(HAIRS))
+            index = torch.where(draw.chance(c.hairs), hairs, index)
         scale = draw.log_uniform(*c.scale)
         centre = torch.stack([draw.uniform(), draw.uniform()], -1) * self.plates.sizes[index, 0]
         kept = draw.table() < draw.uniform(*c.amount)[:, None]

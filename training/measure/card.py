@@ -11,6 +11,7 @@ from dsr_core.errors import DsrError
 from dsr_core.models import ModelInfo, find_model
 from training.measure.evaluate import label
 from training.measure.report import write_text
+from training.measure.timing import kmac
 
 KEPT = "## Known failures"
 """What stands from this heading on is written by hand and stays."""
@@ -43,6 +44,7 @@ def card(model: ModelInfo, results: Path, real: Path) -> str:
     method = f"{model.path.stem} at 0.5"
     gain, places = film["pairs"][method]["mean"], film["scans"][method]["all"]
     figures = [
+        f"| cost | {kmac(model.path):.0f} kMAC a pixel |",
         f"| F1, validation pairs, first groups | {first['f1']:.2f} |",
         f"| clean pixels changed there | {first['clean_changed']:.3%} |",
         f"| SSIM of clean pictures | {clean['ssim']:.5f} |",

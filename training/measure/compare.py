@@ -1,32 +1,29 @@
-"""Compare short trainings: ``python -m training compare RUN... --pairs DIR --markdown docs/networks.md``.
+"""Compare short trainings: ``python -m training compare RUN... --pairs DIR --markdown FILE``.
 
 Each RUN is a folder of ``python -m training fit`` that holds a ``model.pt``. The table sets the quality on
 the validation pairs against the speed on one CPU core; a plot of the two lies beside it.
 """
 
 import argparse
+import hashlib
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 
 import matplotlib.pyplot as plt
 import numpy as np
 import onnxruntime
-import torch
-from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
-from dsr_core.models import find_model
 from dsr_core.nn.checkpoint import load_checkpoint
-from dsr_core.nn.export import Face, export_onnx
-from dsr_core.nn.unet import UNet
+from dsr_core.nn.export import export_onnx
 from training.measure.evaluate import evaluate
 from training.measure.methods import model_method
 from training.measure.metrics import summarise
 from training.measure.pairs import load_pairs
 from training.measure.report import write_page
+from training.measure.timing import best, kmac
 
 TILE = 512
 """Side in pixels of what is timed."""
@@ -36,10 +33,10 @@ LEGEND = """\
 
 Written by `python -m training compare`; do not edit.
 
-Each network saw the same short training (`training/configs`), far too short to ship: only the comparison
-counts. Speed: onnxruntime on one CPU core, the fastest of five tiles of 512 pixels. Quality, on the damaged
-validation pairs: average precision of the probability, F1 at the default sensitivity, PSNR in dB inside the
-damage and over the image.
+Trainings set side by side; none of these networks ships. Each is named by its run and by the checksum of its
+checkpoint. Speed: onnxruntime on one CPU core, the fastest of five tiles of 512 pixels. Quality, on the
+damaged validation pairs: average precision of the probability, F1 at the default sensitivity, PSNR in dB
+inside the damage and over the image.
 """
 
 
@@ -48,6 +45,7 @@ class Row:
     """What one run came to: size, cost of a pixel in thousand multiply-adds, speed and quality."""
 
     name: str
+    sha256: str
     steps: str
     parameters: int
     kmac: float
@@ -59,6 +57,7 @@ class Row:
         q = self.quality
         cells = [
             self.name,
+            f"`{self.sha256[:12]}`",
             self.steps,
             f"{self.parameters / 1e6:.2f} M",
             f"{self.kmac:.1f}",
@@ -72,7 +71,7 @@ class Row:
 
 
 HEAD = (
-    "| run | steps | parameters | kMAC a pixel | MP/s | AP | F1 | in damage | PSNR |\n|---"
+    "| run | sha256 | steps | parameters | kMAC a pixel | MP/s | AP | F1 | in damage | PSNR |\n|---|---"
     + "|---:" * 8
     + "|"
 )
@@ -92,23 +91,16 @@ def measure_run(folder: Path, pairs: Path) -> Row:
         method = model_method(model, "cpu")
         damaged = tqdm((p for p in load_pairs(pairs) if p.group != "clean"), desc=folder.name, disable=None)
         results = evaluate(damaged, {"model": method})["model"]
-        speed = _speed(find_model(model.path).path)
+        speed, cost = _speed(model.path), kmac(model.path)
     return Row(
         name=folder.name,
+        sha256=hashlib.sha256((folder / "model.pt").read_bytes()).hexdigest(),
         steps=info["steps"],
         parameters=sum(p.numel() for p in net.parameters()),
-        kmac=cost(net),
+        kmac=cost,
         speed=speed,
         quality=summarise(list(results.values())),
     )
-
-
-def cost(net: UNet) -> float:
-    """Return the thousand multiply-adds that a network spends on a pixel."""
-    counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad():
-        Face(net)(torch.zeros(1, 3, TILE, TILE))
-    return float(counter.get_total_flops()) / 2 / TILE**2 / 1000
 
 
 def _speed(model: Path) -> float:
@@ -118,17 +110,6 @@ def _speed(model: Path) -> float:
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     image = np.random.default_rng(0).random((1, 3, TILE, TILE), np.float32)
     return TILE**2 / 1e6 / best(lambda: session.run(None, {"image": image}), 5)
-
-
-def best(function: Callable[[], object], repeats: int = 3) -> float:
-    """Return the shortest of some runs in seconds, after one that is not counted."""
-    function()
-    seconds = []
-    for _ in range(repeats):
-        start = perf_counter()
-        function()
-        seconds.append(perf_counter() - start)
-    return min(seconds)
 
 
 def plot(rows: Sequence[Row], path: Path) -> None:

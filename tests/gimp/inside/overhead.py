@@ -9,6 +9,7 @@ import collections
 import json
 import os
 import pathlib
+import sys
 import time
 
 import gi
@@ -17,11 +18,8 @@ gi.require_version("Gegl", "0.4")
 gi.require_version("Gimp", "3.0")
 from gi.repository import Gegl, Gimp
 
-
-def stolen():
-    """Return the seconds that other virtual machines have taken from this one's processors."""
-    with open("/proc/stat") as file:
-        return int(file.readline().split()[8]) / os.sysconf("SC_CLK_TCK")
+sys.path.insert(0, "/job/inside")
+from stolen import stolen
 
 
 def processor():
