@@ -183,6 +183,7 @@ def worked_on_the_picture(main):
     report["undone"] = ask("names()")
     report["repeated"] = ask("repeat()")
     ask("keep('mask-repeated')")
+    shot("repeated", main)
 
 
 def interrupted(main):
