@@ -132,8 +132,6 @@ def test_worked_by_hand(version: str, desktops: dict[str, Future[Job]], toy_mode
     assert red[2] < 50
     yellow = (clicked[..., 2] > 200) & (clicked[..., 1] > 170) & (clicked[..., 0] < 90)
     assert yellow.sum() > 200  # what was taken out
-    other = cv2.imread(str(out / "dialog-other.png"))[70:440, 30:530]
-    assert abs(other.mean((0, 1)) - shots["dialog-first"][70:440, 30:530].mean((0, 1))).min() > 20
     large = cv2.imread(str(out / "dialog-large.png"))
     assert large.shape[:2] == (800, 1300)
     assert large[200:520, 560:760].std() > 5  # the picture has grown with the window
