@@ -1,206 +1,113 @@
 """Try to break the product, and write down what happened: ``python -m benchmarks.reliability``.
 
-Readers get damaged files, the command is killed at random moments, and other programs get in its way.
-Everything is made up here, with a fixed seed; a finding belongs into ``tests/core/test_core_promises.py``.
+Everything is made up, with fixed seeds. ``--json`` keeps the findings, so that the parts can be run one by
+one and the page be written from all of them. Linux only.
 """
 
 import argparse
-import random
-import signal
-import struct
+import json
 import subprocess
 import sys
-import tempfile
-import time
-import zlib
 from collections import Counter
-from io import BytesIO
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
-import cv2
-import imagecodecs
-import numpy as np
-import tifffile
+from benchmarks import faults
 
-from dsr_core import DsrError
-from dsr_core.editor.wire import MAGIC, PlugInError, read_header
-from dsr_core.io import read_picture
-from dsr_core.tifftags import Tag, from_exif, to_exif, without_thumbnail
+LEGEND = """\
+# What was tried to break it
 
-_ROWS = 480
+Written by `python -m benchmarks.reliability --json FILE --markdown docs/reliability.md`; do not edit. Tests
+hold the same, and more, at each change: `test_core_promises.py`, `test_core_writing.py`,
+`test_core_files.py` and `test_core_sentences.py` in `tests/core`.
+"""
+FUZZ = """\
+## Damaged files and messages, {minutes:g} minutes
 
+Small good files of every kind that is read, with bytes flipped, cut out and put in; what is still read is
+written again. `python -m benchmarks.fuzz SECONDS SEED` runs one of these runs.
+"""
+KILLED = """\
+## Killed
 
-def seeds() -> dict[str, bytes]:
-    """Return a small good file of every kind that is read."""
-    pixels = np.random.default_rng(1).integers(40, 200, (20, 24, 3), np.uint8)
-    found = {
-        "PNG": cv2.imencode(".png", pixels)[1].tobytes(),
-        "JPEG": cv2.imencode(".jpg", pixels)[1].tobytes(),
-        "BMP": cv2.imencode(".bmp", pixels)[1].tobytes(),
-        "PNM": cv2.imencode(".ppm", pixels)[1].tobytes(),
-        "WebP": imagecodecs.webp_encode(pixels, lossless=True),
-        "JPEG 2000": imagecodecs.jpeg2k_encode(pixels, level=0),
-    }
-    for compression in (None, "lzw", "zlib", "jpeg", "packbits", "zstd", "lzma"):
-        for order, big in (("<", False), (">", True)):
-            file = BytesIO()
-            tifffile.imwrite(
-                file, pixels, photometric="rgb", compression=compression, byteorder=order, bigtiff=big
-            )
-            found[f"TIFF, {compression or 'uncompressed'}, {order}"] = file.getvalue()
-    return {name: bytes(data) for name, data in found.items()}
+SIGKILL at random moments between start and end, then one more run that is left in peace.
+"""
+FAULTS = """\
+## Other programs and machines
+
+What `dsr-core restore` says, unless another command is named.
+"""
+_ONE = 60  # seconds of a run of its own: one that dies takes nothing with it
 
 
-def damaged(data: bytes, chance: random.Random) -> bytes:
-    """Return data with bytes changed, cut or added."""
-    result = bytearray(data)
-    for _ in range(chance.randint(1, 5)):
-        at = chance.randrange(min(len(result), chance.choice([64, 512, 1 << 20])))
-        kind = chance.choice(["set", "set", "set", "cut", "add"])
-        if kind == "set":
-            result[at] = chance.choice(
-                [0, 1, 255, chance.randrange(256), result[at] ^ 1 << chance.randrange(8)]
-            )
-        elif kind == "cut":
-            del result[at : at + chance.choice([1, 4, 64, 1 << 20])]
-        else:
-            result[at:at] = chance.randbytes(chance.randint(1, 9))
-        if not result:
-            break
-    return bytes(result)
-
-
-def fuzz(seconds: float) -> Counter[str]:
-    """Feed damaged files, EXIF blocks and messages to their readers for a while; count what comes of it."""
-    chance, files = random.Random(7), list(seeds().values())  # noqa: S311 -- no secret
-    exif = to_exif({271: Tag(2, b"Scanner\0"), 34665: Tag(4, below={33434: Tag(5, bytes(8))})})
-    message = MAGIC + (13).to_bytes(4, "little") + (3).to_bytes(8, "little") + b'{"type": "x"}abc'
+def fuzz(seconds: float) -> Iterator[dict[str, Any]]:
+    """Run the fuzzers for so long, one process after another; yield what is known after each."""
     counted: Counter[str] = Counter()
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        for data in files:
-            counted["files"] += 1
-            try:
-                read_picture(damaged(data, chance))
-            except DsrError:
-                counted["refused with a sentence"] += 1
-        for _ in range(20):
-            block = damaged(exif, chance)
-            from_exif(block, [])
-            without_thumbnail(block)
-            counted["EXIF blocks"] += 1
-            try:
-                read_header(BytesIO(damaged(message, chance)))
-            except (PlugInError, EOFError):
-                counted["messages refused"] += 1
-            counted["messages"] += 1
-    return counted
+    ended: list[str] = []
+    for seed in range(round(seconds / _ONE)):
+        command = [sys.executable, "-m", "benchmarks.fuzz", str(_ONE), str(seed)]
+        try:
+            ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10 * _ONE)
+        except subprocess.TimeoutExpired:
+            ended.append(f"seed {seed} hung")
+        else:
+            if ran.returncode:
+                last = (ran.stderr.split("\n")[:-1] or ["nothing"])[-1]
+                ended.append(f"seed {seed}: exit code {ran.returncode}, and last it said: {last}")
+            else:
+                counted.update(json.loads(ran.stdout))
+        yield {"minutes": (seed + 1) * _ONE / 60, "counted": counted, "ended": ended}
 
 
-def kill(times: int) -> Counter[str]:
-    """Kill the command at random moments; count what it leaves."""
-    chance, counted = random.Random(7), Counter[str]()  # noqa: S311 -- no secret
-    picture = np.random.default_rng(2).integers(40, 200, (_ROWS, 640, 3), np.uint8)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        tifffile.imwrite(folder / "in.tif", picture, photometric="rgb")
-        before = (folder / "in.tif").read_bytes()
-        command = [Path(sys.executable).with_name("dsr-core"), "restore", "in.tif", "-o", "out.tif"]
-        command += ["--mask", "mask.png", "--overlay", "seen.png", "--overwrite", "--provider", "cpu"]
-        start = time.monotonic()
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
-        whole = time.monotonic() - start
-        for _ in range(times):
-            child = subprocess.Popen(
-                command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
-            time.sleep(whole * chance.uniform(0.3, 1.1))
-            child.send_signal(signal.SIGKILL)
-            child.wait()
-            counted["killed"] += child.returncode == -signal.SIGKILL
-            counted["input harmed"] += (folder / "in.tif").read_bytes() != before
-            for result in ("out.tif", "mask.png", "seen.png"):
-                try:
-                    counted["half files"] += read_picture(folder / result).pixels.shape[0] != _ROWS
-                except DsrError:
-                    counted["half files"] += 1
-            counted["temporary files seen"] += len(list(folder.glob(".dsr-*")))
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
-        counted["files left over after the next run"] += len(list(folder.iterdir())) - 4
-    return counted
+PARTS: dict[str, Callable[[argparse.Namespace], Iterable[dict[str, Any]]]] = {
+    "fuzz": lambda chosen: fuzz(chosen.seconds),
+    "restore": lambda chosen: [faults.kill_restore(chosen.kills)],
+    "fit": lambda chosen: [faults.kill_fit(chosen.kills)],
+    "situations": lambda _: [faults.situations()],
+    "page": lambda _: [],
+}
 
 
-def situations() -> dict[str, str]:
-    """Bring the command into situations of other programs' making; return what it says in each."""
-    program, said = Path(sys.executable).with_name("dsr-core"), {}
-    picture = np.random.default_rng(3).integers(40, 200, (_ROWS, 640, 3), np.uint8)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        scan = folder / "in.tif"
-        tifffile.imwrite(scan, picture, photometric="rgb")
+def page(found: dict[str, Any]) -> str:
+    """Return the page for what was found."""
+    parts = [LEGEND]
+    if "fuzz" in found:
+        counted, ended = found["fuzz"]["counted"], found["fuzz"]["ended"]
+        other = {"runs that ended otherwise: a traceback, a crash, a hang": len(ended)}
+        parts += [FUZZ.format(**found["fuzz"]), _table("what", "how often", {**counted, **other})]
+        parts += [f"- {text}\n" for text in ended]
+    commands = {"restore": "`dsr-core restore`, with mask and overlay", "fit": "`python -m training fit`"}
+    killed = {command: found[part] for part, command in commands.items() if part in found}
+    parts += [KILLED] if killed else []
+    for command, counts in killed.items():
+        parts += [f"### {command}\n", _table("what", "how often", counts)]
+    if "situations" in found:
+        parts += [FAULTS, _table("what", "what happened", found["situations"])]
+    return "\n".join(parts).rstrip() + "\n"
 
-        def start(*arguments: str, before: str = "") -> subprocess.Popen[str]:
-            command = [program, "restore", *arguments, "--provider", "cpu"]
-            shell = ["sh", "-c", f'{before} exec "$@"', "sh", *command]
-            return subprocess.Popen(
-                shell, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-            )
 
-        def end(child: subprocess.Popen[str]) -> str:
-            _, errors = child.communicate()
-            last = (errors.splitlines() or ["nothing"])[-1].removeprefix("dsr-core: ")
-            last = last if child.returncode else "restored"
-            return f"exit code {child.returncode}: {last}"
-
-        child = start("in.tif", "-o", "grown.tif")
-        while child.poll() is None:
-            with scan.open("ab") as file:
-                file.write(b"more")
-            time.sleep(0.05)
-        said["a scan that grows while it is restored"] = end(child)
-        pair = [start("in.tif", "-o", "one.tif") for _ in range(2)]
-        said["two processes, one result"] = "; ".join(sorted(end(child) for child in pair))
-        for limit in (400, 600, 800, 1000):
-            child = start("in.tif", "-o", f"{limit}.tif", before=f"ulimit -v {limit << 10};")
-            said[f"{limit} MiB of memory to address"] = end(child)
-        header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
-        claim = b"\x89PNG\r\n\x1a\n"
-        for chunk in (b"IHDR" + header, b"IDAT" + zlib.compress(bytes(1000)), b"IEND"):
-            claim += struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
-        (folder / "claim.png").write_bytes(claim)
-        said["a picture that claims 2.5 gigapixels"] = end(start("claim.png"))
-        said["the same with --most-megapixels 3000"] = end(
-            start("claim.png", "--most-megapixels", "3000", before="ulimit -v 4194304;")
-        )
-        kept = {"in.tif", "claim.png", "one.tif", *(f"{limit}.tif" for limit in (400, 600, 800, 1000))}
-        said["files that nobody asked for"] = str(len({path.name for path in folder.iterdir()} - kept))
-    return said
+def _table(first: str, second: str, rows: dict[str, Any]) -> str:
+    numbers = all(isinstance(value, int) for value in rows.values())
+    lines = [f"| {first} | {second} |", f"|---|---{':' * numbers}|"]
+    lines += [f"| {what} | {f'{value:,}' if numbers else value} |" for what, value in rows.items()]
+    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    """Run all of it and write the page."""
+    """Run the parts that are asked for and write the page of all that are known."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=600, help="for damaged files")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all; page writes it anew")
+    parser.add_argument("--seconds", type=float, default=3600, help="for damaged files")
     parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--json", type=Path, required=True, help="keeps what was found by earlier runs, too")
     parser.add_argument("--markdown", type=Path, required=True)
     chosen = parser.parse_args()
-    parts = [
-        "# What was tried to break it\n",
-        "Written by `python -m benchmarks.reliability --markdown docs/reliability.md`. The tests in",
-        "`tests/core` (`test_core_promises.py`, `test_core_writing.py`, `test_core_files.py`) hold",
-        "the same, and more, at each change: full disk, protected folder, failing renames, closed",
-        "pipes, random pictures.\n",
-    ]
-    for title, counted in (
-        (f"Damaged files and messages, {chosen.seconds / 60:g} minutes", fuzz(chosen.seconds)),
-        (f"`dsr-core restore` killed at {chosen.kills} random moments", kill(chosen.kills)),
-    ):
-        parts += [f"## {title}\n", "| what | how often |", "|---|---:|"]
-        parts += [f"| {what} | {number:,} |" for what, number in counted.items()]
-        parts += ["| anything else than a picture or a sentence | 0 |\n" if "files" in counted else ""]
-    parts += ["## What other programs and machines do\n", "| what | what is said |", "|---|---|"]
-    parts += [f"| {what} | {said} |" for what, said in situations().items()]
-    chosen.markdown.write_text("\n".join(parts).rstrip() + "\n", encoding="utf-8")
+    for name in chosen.parts or PARTS:
+        for result in PARTS[name](chosen):
+            found = json.loads(chosen.json.read_text()) if chosen.json.exists() else {}
+            chosen.json.write_text(json.dumps({**found, name: result}, indent=1))
+    chosen.markdown.write_text(page(json.loads(chosen.json.read_text())), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -14,9 +14,19 @@ _Result = TypeVar("_Result")
 
 
 def side_by_side(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
-    """Return ``work(item)`` for each item, in their order; several are worked on at the same time."""
+    """Return ``work(item)`` for each item, in their order; several are worked on at the same time.
+
+    Raises
+    ------
+    MemoryError
+        There is not even memory for a thread.
+    """
     with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(work, items))
+        try:
+            results = pool.map(work, items)
+        except RuntimeError as error:
+            raise MemoryError from error
+        return list(results)
 
 
 def in_bands(work: Callable[[slice], None], height: int, reach: float) -> None:

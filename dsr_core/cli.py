@@ -19,6 +19,9 @@ _INTERRUPTED = 130  # what shells return for Ctrl+C
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0, 1 if something failed, 2 for wrong usage."""
+    # Nothing here uses the threads of OpenCV's OpenBLAS; each takes 128 MiB of address space and ends
+    # the process where there is less.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     console = Console()
     commands = {
         "restore": _restore,
@@ -32,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = chosen.command(chosen)
     except DsrError as error:
         console.note(str(error))
+        return 1
+    except ImportError as error:
+        console.note(f"{error.name or 'A library'} does not load ({error}); run: dsr-core doctor")
         return 1
     except KeyboardInterrupt:
         console.note("Stopped; nothing was left behind.")

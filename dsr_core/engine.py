@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dsr_core.errors import DsrError
-from dsr_core.models import ModelInfo, runtime_errors
+from dsr_core.errors import MEND_CUDA, DsrError
+from dsr_core.models import ModelInfo, runtime_errors, tells_of_memory
 from dsr_core.options import PROVIDERS
 from dsr_core.runtime import ort
 
-_MEMORY_WORDS = ("out of memory", "failed to allocate", "bad_alloc", "bad allocation", "alloc_failed")
 _CUDA_OPTIONS = {
     # A search by trial costs seconds for each new shape, and a doubling arena takes memory other programs
     # need.
@@ -61,8 +60,6 @@ def cuda_fault() -> str:
     onnxruntime lists CUDA even where its libraries are missing and then runs on the CPU unasked, so every
     link of the chain is tried by itself.
     """
-    if "CUDAExecutionProvider" not in ort.get_available_providers():
-        return "this onnxruntime has no CUDA in it"
     windows = sys.platform == "win32"
     try:
         driver = ctypes.CDLL("nvcuda.dll" if windows else "libcuda.so.1")
@@ -70,6 +67,8 @@ def cuda_fault() -> str:
         return "there is no NVIDIA driver"
     if driver.cuInit(0) != 0:
         return "the NVIDIA driver finds no GPU"
+    if "CUDAExecutionProvider" not in ort.get_available_providers():
+        return f"this onnxruntime has no CUDA in it; run: {MEND_CUDA}"
     if not hasattr(ort, "preload_dlls"):
         return "this onnxruntime is older than 1.21"
     with contextlib.redirect_stdout(io.StringIO()):  # it prints what it did not find
@@ -80,7 +79,7 @@ def cuda_fault() -> str:
         for part in ("shared", "cuda"):
             ctypes.CDLL(str(folder / pattern.format(part)), mode=ctypes.RTLD_GLOBAL)
     except OSError as error:
-        return f"{error}; install dust-scratch-removal[cuda]"
+        return f"{error}; run: {MEND_CUDA}"
     return ""
 
 
@@ -143,7 +142,7 @@ def _understood(what: str) -> Iterator[None]:
     except MemoryError as error:
         raise OutOfMemoryError from error
     except runtime_errors() as error:
-        if any(word in str(error).lower() for word in _MEMORY_WORDS):
+        if tells_of_memory(error):
             raise OutOfMemoryError from error
         raise ProviderError(f"{what} ({error}); another provider may.") from error
 

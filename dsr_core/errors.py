@@ -7,3 +7,6 @@ class DsrError(Exception):
 
 MEND = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install --force-reinstall dust-scratch-removal"
 """What brings a broken onnxruntime back."""
+
+MEND_CUDA = "pip uninstall -y onnxruntime && pip install 'onnxruntime-gpu[cuda,cudnn]'"
+"""What brings CUDA: the two packages fill the same folder, so that one has to go first."""

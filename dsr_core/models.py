@@ -12,6 +12,14 @@ from dsr_core.onnx_file import has_external_data
 MODEL_NAMES = ("fast", "1", "2", "3")
 """What may ship: a small model in 8 bits, for CPUs, and a large one trained with each of the losses."""
 
+_MEMORY_WORDS = (
+    "out of memory",
+    "failed to allocate",
+    "bad_alloc",
+    "bad allocation",
+    "alloc_failed",
+    "pthread_create failed",
+)
 _HERE = Path(__file__).resolve().parent
 
 
@@ -109,6 +117,10 @@ def _read_info(path: Path, _mtime_ns: int, _size: int) -> ModelInfo:
     except OSError as error:
         raise DsrError(f"{path} cannot be read ({error.strerror}); check the file's permissions.") from error
     except runtime_errors() as error:
+        if tells_of_memory(error):
+            raise DsrError(
+                f"There is too little memory for {path}; close other programs and try again."
+            ) from error
         raise _no_model(path) from error
     faults = _face_faults(session)
     metadata = dict(session.get_modelmeta().custom_metadata_map)
@@ -175,4 +187,10 @@ def runtime_errors() -> tuple[type[Exception], ...]:
         state.NoModel,
         state.NotImplemented,
         state.RuntimeException,
+        RuntimeError,
     )
+
+
+def tells_of_memory(error: Exception) -> bool:
+    """Return whether onnxruntime complains about too little memory."""
+    return any(word in str(error).lower() for word in _MEMORY_WORDS)

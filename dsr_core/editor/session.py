@@ -79,7 +79,7 @@ class Session:
                 {"type": "error", "message": "There is not enough memory; select a part of the picture."},
                 (),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             message = f"The plug-in's request is not understood ({error!r}); run `dsr-gimp install` again."
             header, parts = {"type": "error", "message": message}, ()
         write_frame(self.output, {**header, "id": request.get("id")}, parts)
@@ -173,7 +173,8 @@ class Session:
         return self._found
 
     def _compose(self, request: Header) -> Reply:
-        found, (rows, columns) = self._find(request), _slices(request["region"])
+        found = self._find(request)
+        rows, columns = _slices(request["region"], found.mask.shape)
         patches = cut_patches(found.restored, found.shown, rows, columns, ALPHA[request["alpha"]])
         header = {
             "type": "composed",
@@ -208,8 +209,10 @@ class Session:
         return {"type": "defects", "count": len(places)}, [places.data]
 
     def _preview(self, request: Header) -> Reply:
-        found, (rows, columns) = self._find(request), _slices(request["view"])
-        step = int(request["step"])
+        found, step = self._find(request), int(request["step"])
+        rows, columns = _slices(request["view"], found.mask.shape)
+        if step < 1:
+            raise ValueError(step)
         image = found.restored(rows) if request["after"] else found.prediction.image[rows]
         samples = np.ascontiguousarray(shrink(image[:, columns], step))
         left = None if found.decided is None else shrink_mask(found.decided[rows, columns] & LEFT > 0, step)
@@ -264,8 +267,8 @@ def _refuse(request: Header) -> NoReturn:
     raise DsrError(f"The plug-in asks for {request.get('type')!r}; run `dsr-gimp install` again.")
 
 
-def _slices(rectangle: Sequence[int]) -> tuple[slice, slice]:
+def _slices(rectangle: Sequence[int], shape: tuple[int, ...]) -> tuple[slice, slice]:
     x, y, width, height = (int(value) for value in rectangle)
-    if min(x, y) < 0 or min(width, height) < 1:
+    if min(x, y) < 0 or min(width, height) < 1 or y + height > shape[0] or x + width > shape[1]:
         raise DsrError("The plug-in asks for a part outside the picture; run `dsr-gimp install` again.")
     return slice(y, y + height), slice(x, x + width)

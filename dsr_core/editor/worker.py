@@ -27,7 +27,8 @@ def main() -> NoReturn:
             while True:
                 header, payload = read_header(source)
                 if header.get("type") == "cancel":
-                    cancelled.add(header.get("target", -1))
+                    target = header.get("target")
+                    cancelled.update([target] if isinstance(target, int) else [])
                 else:
                     requests.put((header, payload))
                 payload.fill(source)

@@ -200,6 +200,25 @@ def test_faults_are_sentences(client: Client, kind: str, fields: dict, sentence:
         ask(client, "dance")
 
 
+@pytest.mark.parametrize(
+    ("kind", "change", "sentence"),
+    [
+        ("compose", {"region": [0, 0, 1 << 40, 1 << 40]}, "outside the picture"),
+        ("preview", {"view": [0, 0, 9, 1 << 40], "step": 2, "after": False}, "outside the picture"),
+        ("preview", {"view": WHOLE, "step": 0, "after": False}, "not understood"),
+        ("compose", {"region": 7}, "not understood"),
+        ("compose", {"region": WHOLE, "alpha": []}, "not understood"),
+        ("compose", {"region": [0, 0, float("inf"), 1]}, "not understood"),
+    ],
+)
+def test_senseless_numbers_are_answered_at_once(client: Client, toy_model: Path, kind, change, sentence):
+    """A part of a million million rows kept the worker busy for ever."""
+    client.send("cancel", target=[])
+    predict(client, scene("u8", 3), toy_model)
+    with pytest.raises(PlugInError, match=sentence):
+        ask(client, kind, **{"options": {}, "alpha": "kept", **change})
+
+
 def test_too_few_pixels(client: Client, toy_model: Path):
     with pytest.raises(PlugInError, match="too many or too few"):
         predict(client, scene("u8", 3), toy_model, width=10_000)

@@ -10,10 +10,11 @@ from dsr_core import engine
 @pytest.mark.parametrize(
     ("providers", "driver", "missing", "words"),
     [
-        (["CPUExecutionProvider"], 0, "none", "no CUDA in it"),
+        (["CPUExecutionProvider"], 0, "none", "no CUDA in it; run: pip uninstall -y onnxruntime &&"),
         (["CUDAExecutionProvider"], None, "none", "no NVIDIA driver"),
+        (["CPUExecutionProvider"], None, "none", "no NVIDIA driver"),  # nothing to install there
         (["CUDAExecutionProvider"], 100, "none", "finds no GPU"),  # CUDA_ERROR_NO_DEVICE
-        (["CUDAExecutionProvider"], 0, "providers_cuda", "libcudnn.so.9 is not there; install dust-scratch"),
+        (["CUDAExecutionProvider"], 0, "providers_cuda", "libcudnn.so.9 is not there; run: pip"),
         (["CUDAExecutionProvider"], 0, "none", ""),
     ],
 )

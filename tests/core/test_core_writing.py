@@ -340,3 +340,20 @@ def test_too_little_memory_is_a_sentence_wherever_it_is_noticed(call, monkeypatc
     monkeypatch.setattr(job, where, fail)
     code, _, err = call("restore", "a.tif")
     assert (code, err) == (1, "dsr-core: a.tif is too large for this machine's memory; cut it into parts.\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the address space has no limit")
+@pytest.mark.parametrize("limit", [250, 350, 400, 450])
+def test_little_address_space_is_a_sentence_and_no_crash(folder, toy_model, limit):
+    """At 400 MiB the threads of OpenCV's OpenBLAS ended the process while it was loaded."""
+    program = str(Path(sys.executable).with_name("dsr-core"))
+    command = [program, "restore", "a.tif", "--model", str(toy_model), "--provider", "cpu"]
+    ran = subprocess.run(
+        ["sh", "-c", f'ulimit -v {limit << 10}; exec "$@"', "sh", *command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode in (0, 1)
+    assert "Traceback" not in ran.stderr

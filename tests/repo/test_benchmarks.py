@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import restore, scans, skipping, speed, stopwatch
+from benchmarks import reliability, restore, scans, skipping, speed, stopwatch
 from benchmarks.page import page, plot
 from dsr_core.errors import DsrError
 from dsr_core.io import read_picture
@@ -170,3 +170,19 @@ def test_a_first_look_counts_what_it_would_miss(toy_model, tmp_path, monkeypatch
     monkeypatch.setattr(skipping, "SIDE", 32)
     found = skipping.look(find_model(toy_model), tmp_path)
     assert found == {"squares": 4, "clean": 0.5, "skipped": 0.75, "missed": pytest.approx(4 / 20)}
+
+
+def test_the_page_on_reliability_says_what_is_known_and_no_more():
+    found = {
+        "fuzz": {"minutes": 2.0, "counted": {"files": 1234}, "ended": ["seed 1 hung"]},
+        "restore": {"killed": 49, "half files": 0},
+        "situations": {"the disk is full": "exit code 1: out.tif cannot be written"},
+    }
+    text = reliability.page(found)
+    assert "2 minutes" in text
+    for row in ("| files | 1,234 |", "| killed | 49 |", "| half files | 0 |", "seed 1 hung"):
+        assert row in text
+    assert "a hang | 1 |" in text
+    assert "| the disk is full | exit code 1: out.tif cannot be written |" in text
+    assert "training fit" not in text
+    assert "##" not in reliability.page({})[2:]

@@ -54,6 +54,10 @@ def test_the_base_install_restores_without_torch(wheel, tmp_path):
     run(sys.executable, "-m", "venv", "env", cwd=tmp_path)
     python = tmp_path / "env" / "bin" / "python"
     run(python, "-m", "pip", "install", "-q", wheel, cwd=tmp_path)
+    brought = run(python, "-m", "pip", "list", "--format", "freeze", cwd=tmp_path).lower()
+    assert "onnxruntime==" in brought
+    assert "onnxruntime-gpu" not in brought, "340 MB that few can use, and that hide the other one"
+    assert "nvidia" not in brought
     model = write_toy_model(tmp_path / "toy.onnx")
     pixels = dusty()
     write_picture(tmp_path / "scan.tif", pixels, Picture(pixels, "tiff"))
