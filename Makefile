@@ -1,6 +1,7 @@
 # make demo   restores the example
 # make test   runs every test, and says how much of the product they ran
 # make lint   checks style, format and types
+# make docs   builds the pages in build/docs, and checks their links
 # Each sets up what it needs in .venv; PYTHON names the interpreter to start from.
 
 PYTHON ?= python3
@@ -10,7 +11,7 @@ DESKTOP := xvfb xauth libglib2.0-0 libfontconfig1 libdbus-1-3 libegl1 libgl1 lib
 # what tests/gimp/make-root.sh needs to build the Debian roots that hold a real GIMP 3
 GIMP_ROOT := wget debian-archive-keyring
 
-.PHONY: demo test lint
+.PHONY: demo test lint docs
 
 demo: .venv/installed
 	@$(BIN)/dsr-core restore examples/scan.tif --mask examples/scan.restored.mask.png --overwrite
@@ -28,6 +29,9 @@ lint: .venv/installed-for-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: .venv/installed-for-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 .venv/installed: pyproject.toml | .venv
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
@@ -35,6 +39,10 @@ lint: .venv/installed-for-tests
 .venv/installed-for-tests: pyproject.toml | .venv
 	$(BIN)/python -m pip install --quiet --editable '.[train,napari,test]'
 	@touch $@ .venv/installed
+
+.venv/installed-for-docs: pyproject.toml | .venv
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	@touch $@
 
 .venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "This needs Python 3.11 or later: make PYTHON=...")'

@@ -36,22 +36,27 @@ class Coding:
 
     def is_plain(self, image: Image) -> bool:
         """Return whether the filter takes this image as it is."""
-        return not self.premultiplied and (self.black, self.white) == (0, full_scale(image.dtype))
+        plain = (self.black, self.white) == (0, full_scale(image.dtype))
+        return plain and not self.premultiplied and image.dtype.kind != "i"
 
     def opened(self, image: Image) -> Image:
-        """Return the image as the filter knows it: of the same shape and type, plain, alpha as it was."""
+        """Return the image as the filter knows it: of the same shape, plain, alpha as it was.
+
+        Its type is the same, or that of unsigned numbers of as many bits.
+        """
         if self.is_plain(image):
             return image
-        result = image.copy()
+        signed = image.dtype.kind == "i"
+        result = image.astype(f"u{image.dtype.itemsize}" if signed else image.dtype)
         for top in range(0, len(image), _ROWS):
             rows = slice(top, top + _ROWS)
             values = (colour(image[rows]).astype(np.float64) - self.black) / (self.white - self.black)
             if self.premultiplied:
                 alpha = image[rows, :, -1:] / self.white
                 values = np.divide(values, alpha, out=np.zeros_like(values), where=alpha > 0)
-            if image.dtype.kind == "u":
+            if image.dtype.kind in "iu":
                 values = values.clip(0, 1)
-            colour(result[rows])[...] = encode(values, image.dtype)
+            colour(result[rows])[...] = encode(values, result.dtype)
         return result
 
     def closed(self, image: Image, restored: Image, mask: Image) -> Image:
@@ -59,12 +64,12 @@ class Coding:
         if self.is_plain(image):
             return restored
         at = np.flatnonzero(mask)
-        values = pick(restored, at).astype(np.float64) / full_scale(image.dtype)
+        values = pick(restored, at).astype(np.float64) / full_scale(restored.dtype)
         if self.premultiplied:
             values *= image.reshape(mask.size, -1)[at, -1:] / self.white
         values = values * (self.white - self.black) + self.black
-        if image.dtype.kind == "u":
-            values = np.rint(values.clip(0, full_scale(image.dtype)))
+        if image.dtype.kind in "iu":
+            values = np.rint(values.clip(np.iinfo(image.dtype).min, np.iinfo(image.dtype).max))
         result = np.array(image, order="C")
         colour(result.reshape(1, mask.size, -1))[0][at] = values.astype(image.dtype)
         return result
@@ -79,24 +84,25 @@ def guess(image: Image) -> tuple[Coding, str]:
     """Return which number is likely to be white, and a sentence if that is not the usual one.
 
     Integers count to the smallest of 8, 10, 12, 14, 16 or 32 bits that holds the largest sample. Floats count
-    to 1 unless half of them lie beyond it: highlights of a float picture may.
+    to 1 unless half of them lie beyond it: highlights of a float picture may. Numbers below 0 are black.
     """
     top = _white(colour(image))
-    if top == full_scale(image.dtype):
+    if Coding(top).is_plain(image):
         return plain(image), ""
     return Coding(top), f"The samples look as if {top:g} were white; --white (or Coding) sets another value."
 
 
 def _white(samples: Image) -> float:
-    full = full_scale(samples.dtype)
+    full = float(np.iinfo(samples.dtype).max) if samples.dtype.kind == "i" else full_scale(samples.dtype)
     if samples.size == 0 or samples.dtype == np.uint8:
         return full
     top = float(samples.max())
     if not np.isfinite(top) or top <= 0:
         return full
-    if samples.dtype.kind == "f":
+    whole = samples.dtype.kind in "iu"
+    if not whole:
         lit = samples[samples > 0]
         if top <= 1 or (lit > 1).mean() < 0.5:  # noqa: PLR2004
             return 1.0
-    usual = next((white for white in _WHITES if top <= white), top)
-    return top if samples.dtype.kind == "f" and top < _DIM * usual else float(usual)
+    usual = min(next((white for white in _WHITES if top <= white), top), full if whole else np.inf)
+    return top if not whole and top < _DIM * usual else float(usual)

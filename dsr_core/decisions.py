@@ -22,7 +22,7 @@ FOUND_STATE, PAINTED_STATE, LEFT_STATE = 0, 1, 2
 """Where a row of `listed` comes from."""
 ROW = np.dtype(
     [
-        *((name, np.int32) for name in ("top", "left", "height", "width", "pixels")),
+        *((name, np.int32) for name in ("row", "column", "top", "left", "height", "width", "pixels")),
         ("doubt", np.float32),
         ("state", np.uint8),
     ]
@@ -122,9 +122,9 @@ def listed(
     Returns
     -------
     ndarray
-        ``top, left, height, width`` and ``pixels`` of each defect in pixels; its ``doubt``, from 0 to 1: what
-        its highest probability lacks to 1; its ``state``. Row ``n`` belongs to the label ``n + 1``; those
-        that are left alone come last.
+        ``row, column`` of one of its pixels, ``top, left, height, width`` and ``pixels`` of each defect; its
+        ``doubt``, from 0 to 1: what its highest probability lacks to 1; its ``state``. Row ``n`` belongs to
+        the label ``n + 1``; those that are left alone come last.
     """
     if decided is None or not decided.any():
         return _rows(labels, probability, FOUND_STATE)
@@ -144,9 +144,11 @@ def _rows(labels: NDArray[Any], probability: NDArray[np.uint8], state: int) -> N
     strongest = np.zeros(len(rows), np.uint8)
     np.maximum.at(strongest, label, probability.ravel().take(at))
     rows["doubt"] = 1 - strongest / np.float32(255)
-    for place, first, extent in zip(
-        np.divmod(at, labels.shape[1]), ("top", "left"), ("height", "width"), strict=True
+    places = np.divmod(at, labels.shape[1])
+    for place, any_one, first, extent in zip(
+        places, ("row", "column"), ("top", "left"), ("height", "width"), strict=True
     ):
+        rows[any_one][label] = place
         low, high = np.full(len(rows), np.iinfo(np.int32).max, np.int32), np.zeros(len(rows), np.int32)
         np.minimum.at(low, label, place)
         np.maximum.at(high, label, place)

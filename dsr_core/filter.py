@@ -44,7 +44,8 @@ def predict(
     ----------
     image
         ``(H, W)`` grey, ``(H, W, 2)`` grey and alpha, ``(H, W, 3)`` RGB or ``(H, W, 4)`` RGB and alpha;
-        uint8, uint16, uint32, float16, float32 or float64 (1.0 is white).
+        uint8, uint16, uint32, float16, float32 or float64 (1.0 is white); with a coding also int8, int16 or
+        int32.
     model
         ``"fast"``, ``"1"``, ``"2"``, ``"3"``, or the path of an ONNX file.
     provider
@@ -73,7 +74,7 @@ def predict(
     DsrError
         The image, the model or the provider cannot be used.
     """
-    pixels.check(image, wait_for)
+    pixels.check(image, wait_for, signed=coding is not None)
     info = find_model(model)
     stored = image
     if coding is not None:

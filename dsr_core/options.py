@@ -4,6 +4,7 @@ The command line, the dock in napari and the dialog in GIMP make their fields fr
 is another field of `Options`, and the code that heeds it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from numbers import Integral, Real
@@ -146,6 +147,15 @@ class Options:
             raise DsrError(
                 f"max_size ({self.max_size}) must be 0 (no limit) or at least min_size ({self.min_size})."
             )
+
+
+def in_words(message: str) -> str:
+    """Return a message about options with their names as they stand beside the fields of a dialog."""
+    for option in described():
+        name = option.label.replace("_", "")
+        message = re.sub(rf"(?<!^)\b{option.name}\b", name.lower(), message)
+        message = re.sub(rf"^{option.name}\b", name, message)
+    return message
 
 
 def described() -> list[Described]:

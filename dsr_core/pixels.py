@@ -25,16 +25,18 @@ from dsr_core.errors import DsrError
 
 Image = NDArray[Any]
 DTYPES = ("uint8", "uint16", "uint32", "float16", "float32", "float64")
+_SIGNED = ("int8", "int16", "int32")
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. ITU-R BT.709
 _LINEAR_KNEE, _SRGB_KNEE = 0.0031308, 0.04045  # where the sRGB curve's straight part ends (IEC 61966-2-1)
 _ROWS = 32  # converted in one go, so that they stay in the processor's cache
 _STRIP = 1 << 22  # samples looked at in one go, so that checks need no second image
 
 
-def check(image: Image, wait_for: Callable[[int], None] = lambda _: None) -> None:
+def check(image: Image, wait_for: Callable[[int], None] = lambda _: None, *, signed: bool = False) -> None:
     """Refuse what is not an image in the sense of this module.
 
-    ``wait_for`` is called with a number of rows before the first so many are looked at.
+    ``wait_for`` is called with a number of rows before the first so many are looked at. ``signed`` lets
+    signed integers pass, which a `dsr_core.Coding` turns into an image.
 
     Raises
     ------
@@ -49,7 +51,7 @@ def check(image: Image, wait_for: Callable[[int], None] = lambda _: None) -> Non
         )
     if 0 in image.shape:
         raise DsrError(f"The image of shape {image.shape} holds no pixels; check how it was cut out.")
-    if image.dtype.name not in DTYPES:
+    if image.dtype.name not in DTYPES + _SIGNED * signed:
         raise DsrError(
             f"Samples of type {image.dtype} are not supported; convert them to one of {', '.join(DTYPES)}."
         )

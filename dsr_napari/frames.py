@@ -1,5 +1,7 @@
 """An image layer as the 2-D frames that the filter works on, and back."""
 
+import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from dsr_core import Coding, DsrError
 from dsr_core.coding import guess
 
 Position = tuple[int, ...]
-"""Index of a frame along the axes before (H, W) of what is made; ``()`` for a plain picture."""
+"""Index of a frame along a layer's axes before (H, W); ``()`` for a plain picture."""
 
 _CHANNELS = (3, 4)
 _PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
@@ -29,6 +31,10 @@ class Frames:
         Work on all frames of a stack.
     displayed
         The viewer's axes that are shown, the last two across and down; the last two of all if not given.
+    planes_are_frames
+        Three or four planes of grey are frames, not the colours of one picture.
+    white
+        The number that means white; 0 lets the samples and the contrast limits say.
 
     Raises
     ------
@@ -42,40 +48,73 @@ class Frames:
         point: tuple[float, ...],
         every: bool,
         displayed: tuple[int, ...] | None = None,
+        *,
+        planes_are_frames: bool = False,
+        white: float = 0,
     ) -> None:
         if not isinstance(layer, Image):
             raise DsrError("There is no image layer; open a scan, for only image layers can be restored.")
-        _refuse_loose_channels(layer)
+        if not planes_are_frames and seems_loose_channels(layer):
+            raise DsrError(
+                f"'{layer.name}' seems to hold its colours as separate frames; tick 'planes are frames' if "
+                "they are, or right-click the layer for Split Stack, then Merge to RGB."
+            )
+        if layer.data.shape[-1] in _CHANNELS and layer.ndim > 2 and not layer.rgb:  # noqa: PLR2004
+            raise DsrError(
+                f"'{layer.name}' seems to hold its colours as its last axis; add it again as RGB "
+                "(viewer.add_image(data, rgb=True))."
+            )
         _refuse_rolled_axes(layer, len(point), displayed)
         self.layer = layer
         self.data = layer.data[0] if layer.multiscale else layer.data
         stack = self.data.shape[: layer.ndim - 2]
-        shown = np.rint(layer.world_to_data(point)[: len(stack)]).astype(int)
-        shown = tuple(int(i) for i in np.clip(shown, 0, np.subtract(stack, 1)))
+        shown = shown_frame(layer, point)
+        self.white = white
         self.start: Position = (0,) * len(stack) if every else shown
         self.stack: Position = stack if every else (1,) * len(stack)
         self.frame_shape = self.data.shape[layer.ndim - 2 :]
-        self.positions = list(np.ndindex(self.stack))
-        self.key = (layer, self.start, self.stack, self.frame_shape)
+        self.positions: list[Position] = [
+            tuple(int(i) for i in np.add(self.start, place)) for place in np.ndindex(self.stack)
+        ]
 
     @property
     def lazy(self) -> bool:
         """Whether the frames come from a dask stack, and so should what is made of them."""
         return len(self.positions) > 1 and hasattr(self.data, "dask")
 
-    def same_as(self, other: "Frames | None") -> bool:
-        """Tell whether ``other`` means the same frames of the same layer."""
-        return other is not None and self.key == other.key
+    @property
+    def levels(self) -> list[Any]:
+        """The smaller copies of a multiscale layer that have all of its frames."""
+        if not self.layer.multiscale or self.lazy:
+            return []
+        frames = self.layer.ndim - 2
+        return [level for level in self.layer.data[1:] if level.shape[:frames] == self.data.shape[:frames]]
+
+    def renew(self, other: "Frames") -> None:
+        """Read from where ``other`` reads, and as it does."""
+        self.data, self.white = other.data, other.white
+
+    def index(self, position: Position) -> Position:
+        """Return where a frame lies in what is made of these frames."""
+        return tuple(int(i) for i in np.subtract(position, self.start))
 
     def read(self, position: Position) -> NDArray[Any]:
         """Return one frame, (H, W[, C]); of a dask stack only this frame is computed."""
-        return np.asarray(self.data[tuple(np.add(self.start, position).astype(int))])
+        return np.asarray(self.data[position])
+
+    def mark(self, position: Position) -> int | None:
+        """Return a checksum of a frame's samples, for others may write into them; None of a dask stack."""
+        if self.lazy:
+            return None
+        return zlib.adler32(np.ascontiguousarray(self.read(position)).data)
 
     def coding(self, image: NDArray[Any]) -> tuple[Coding, str]:
         """Return what a frame's numbers stand for, and a sentence where that is not the usual.
 
         Where its samples do not count to the usual white, the layer's contrast limits have a say.
         """
+        if self.white > 0 or image.dtype.kind not in "iuf":  # what else there is the filter refuses, in words
+            return Coding(self.white or 1), ""
         coding, note = guess(image)
         if not note:
             return coding, ""
@@ -83,48 +122,52 @@ class Frames:
         coding = max(coding, limit, key=lambda each: each.white)
         if coding.is_plain(image):
             return coding, ""
-        return coding, f"White is taken to be {coding.white:g}, by the samples and the contrast limits."
+        return coding, f"White is taken to be {coding.white:.10g}, by the samples and the contrast limits."
 
-    def pile(self, arrays: list[NDArray[Any]]) -> NDArray[Any]:
+    def pile(self, arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
         """Return a new array (*stack, ...) of one array for each frame."""
         return np.reshape(arrays, self.stack + arrays[0].shape)
 
-    def layer_of(self, data: Any, name: str, kind: str) -> Layer:
+    def layer_of(self, data: Any, name: str, kind: str, **look: Any) -> Layer:
         """Return a new layer of ``data`` that lies where its frames lie and looks as its source looks.
 
         Parameters
         ----------
         data
-            (*stack, H, W[, C]) array.
+            (*stack, H, W[, C]) array, or the list of them that makes a multiscale image.
         name
             The new layer's name.
         kind
             ``"image"`` keeps everything of the source, ``"labels"`` only its place in the world.
+        **look
+            Other than the source's.
         """
         _, state, _ = self.layer.as_layer_data_tuple()
         if kind == "labels":
             state = {key: state[key] for key in _PLACE}
         else:
-            state = {**state, "multiscale": False, "visible": True}
-        layer = Layer.create(data, {**state, "name": name}, kind)
+            state = {**state, "multiscale": isinstance(data, list), "visible": True}
+        layer = Layer.create(data, {**state, "name": name, **look}, kind)
         start = (*self.start, 0, 0)
         shift = np.subtract(self.layer.data_to_world(start), self.layer.data_to_world(np.zeros(layer.ndim)))
         layer.translate = layer.translate + np.linalg.solve(layer.affine.linear_matrix, shift)
         return layer
 
 
-def _refuse_loose_channels(layer: Image) -> None:
-    """Raise if a layer seems to hold its colours as frames; an axis that bears another name holds frames."""
-    if layer.rgb or layer.ndim < 3:  # noqa: PLR2004 -- a plain picture has two axes
-        return
-    shape = (layer.data[0] if layer.multiscale else layer.data).shape
+def shown_frame(layer: Layer, point: tuple[float, ...]) -> Position:
+    """Return which frame of a layer is shown at a point of the world."""
+    stack = (layer.data[0] if layer.multiscale else layer.data).shape[: layer.ndim - 2]
+    shown = np.rint(layer.world_to_data(point)[: len(stack)]).astype(int)
+    return tuple(int(i) for i in np.clip(shown, 0, np.subtract(stack, 1)))
+
+
+def seems_loose_channels(layer: Image) -> bool:
+    """Tell whether a layer may hold its colours as frames; an axis that bears another name holds frames."""
+    if layer.rgb or layer.ndim != 3:  # noqa: PLR2004 -- a plain picture has two axes
+        return False
     axis = layer.axis_labels[0].lower()
     named = not axis.lstrip("-").isdigit() and not axis.startswith("c")
-    if shape[-1] in _CHANNELS or (layer.ndim == 3 and shape[0] in _CHANNELS and not named):  # noqa: PLR2004
-        raise DsrError(
-            f"'{layer.name}' seems to hold its colours as separate frames; right-click it for Split Stack, "
-            "then Merge to RGB, or name its first axis 'frame' if they are frames."
-        )
+    return (layer.data[0] if layer.multiscale else layer.data).shape[0] in _CHANNELS and not named
 
 
 def _refuse_rolled_axes(layer: Image, axes: int, displayed: tuple[int, ...] | None) -> None:

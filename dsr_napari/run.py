@@ -1,177 +1,176 @@
-"""What runs in the background, on the frames of a layer, and what it returns."""
+"""What runs in the background on the frames of a layer, and what it yields."""
 
-import zlib
 from collections.abc import Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
-from napari.layers import Labels
 from numpy.typing import NDArray
 
-from dsr_core import (
-    DsrError,
-    Options,
-    Prediction,
-    Progress,
-    Restoration,
-    compose,
-    fill,
-    find_defects,
-    predict,
-)
-from dsr_core.filter import Steps
+from dsr_core import DsrError, Options, Prediction, Progress, Restoration, compose, fill, predict
+from dsr_core.decisions import PAINTED, listed
+from dsr_core.engine import choose_provider
+from dsr_core.pyramid import repaired_levels
 from dsr_napari.frames import Frames, Position
+from dsr_napari.work import Known
 
 _FRAME = 1000  # steps of progress that one frame counts, however many tiles of it the network has to run
+Place = tuple[slice, slice]
 
 
 @dataclass(frozen=True, eq=False)
-class Edit:
-    """A person's changes in one frame: where they are, and whether there is damage; both (H, W) bool."""
-
-    where: NDArray[Any]
-    damage: NDArray[Any]
-
-
-@dataclass(eq=False)
-class Result:
-    """What one run made.
-
-    Parameters
-    ----------
-    predictions
-        Cached network output of each frame.
-    labels
-        Labels of each frame, (H, W) int32, as they were last shown.
-    defects
-        Number of defects in each frame.
-    restored
-        (*stack, H, W[, C]) array, if it was asked for; of a dask stack a dask stack again.
-    marks
-        Checksum of each frame's samples, for others may write into a layer's own array.
-    """
-
-    predictions: dict[Position, Prediction] = field(default_factory=dict)
-    labels: dict[Position, NDArray[Any]] = field(default_factory=dict)
-    defects: dict[Position, int] = field(default_factory=dict)
-    restored: Any = None
-    marks: dict[Position, int] = field(default_factory=dict)
-
-
-def collect_edits(drawn: Labels | None, result: Result, edits: dict[Position, Edit]) -> dict[Position, Edit]:
-    """Return ``edits`` and what was painted or erased in a labels layer since ``result.labels`` was shown.
-
-    Without any change it is the very dictionary that was given. ``result.labels`` is brought up to date.
-    """
-    if drawn is None:
-        return edits
-    for position, shown in result.labels.items():
-        labels = drawn.data[position]
-        where = (labels > 0) != (shown > 0)
-        if where.any():
-            result.labels[position] = labels.copy()
-            if position in edits:
-                where |= edits[position].where
-            edits = {**edits, position: Edit(where, labels > 0)}
-    return edits
-
-
-def settle(prediction: Prediction, options: Options, edit: Edit | None) -> Restoration:
-    """Compose one frame from cached network output; the person's edit outranks what was found."""
-    if edit is None:
-        return compose(prediction, options)
-    found = find_defects(prediction, options)
-    return compose(prediction, options, mask=np.where(edit.where, edit.damage, found))
-
-
-def work(
-    frames: Frames,
-    cached: Result,
-    edits: dict[Position, Edit],
-    options: Options,
-    *,
-    restore: bool,
-    model: str,
-    provider: str,
-) -> Generator[Progress, None, Result]:
-    """Find the damage of all frames, one after the other, and restore them if wanted.
+class Job:
+    """What to do.
 
     Parameters
     ----------
     frames
-        What to work on.
-    cached
-        An earlier result; only frames that are not in it or have changed run the whole network.
-    edits
-        What the person changed; what was added is given to the network to repair.
+        The frames of the view.
+    positions
+        Which of them, in this order.
+    known
+        What is known about each, as it was when the job was made.
     options
         What is taken for damage.
     restore
-        Make the restored array as well.
+        Make the restored image as well.
+    network
+        Run the network where the samples have changed since it last ran.
+    again
+        Run it whatever has changed.
     model, provider
         As :func:`dsr_core.predict` takes them.
+    part
+        Rows and columns of the first frame that are made first.
     """
-    result, images, count = Result(), [], len(frames.positions)
-    for number, position in enumerate(frames.positions):
-        prediction, edit = cached.predictions.get(position), edits.get(position)
-        if not frames.lazy:
-            result.marks[position] = zlib.adler32(np.ascontiguousarray(frames.read(position)).data)
-        if prediction is None or cached.marks.get(position) != result.marks.get(position):
-            image = frames.read(position)
-            coding, note = frames.coding(image)
-            if note:
-                yield Progress(_FRAME * number, _FRAME * count, note)
-            steps = predict(image, model=model, provider=provider, coding=coding)
-            prediction = yield from _overall(steps, number, count)
-        done = settle(prediction, options, edit)
-        if restore and edit is not None:
-            added = np.unique(done.labels[edit.where & edit.damage])
-            steps = fill(
-                prediction, np.isin(done.labels, added)
-            )  # the other defects stay as the network has them
-            prediction = yield from _overall(steps, number, count)
-            done = settle(prediction, options, edit)
-        result.predictions[position], result.labels[position] = prediction, done.labels
-        result.defects[position] = done.defects
-        if restore and not frames.lazy:
-            images.append(done.image)
-        remarks = " ".join(done.notes[len(prediction.notes) :])
-        yield Progress(_FRAME * (number + 1), _FRAME * count, remarks)
-    if restore and frames.lazy:
-        result.restored = lazy_stack(frames, result.predictions, edits, options)
-    elif restore:
-        result.restored = frames.pile(images)
-    return result
+
+    frames: Frames
+    positions: list[Position]
+    known: dict[Position, Known]
+    options: Options
+    restore: bool
+    network: bool
+    again: bool
+    model: str
+    provider: str
+    part: Place | None = None
 
 
-def lazy_stack(
-    frames: Frames, predictions: dict[Position, Prediction], edits: dict[Position, Edit], options: Options
-) -> Any:
+@dataclass(frozen=True, eq=False)
+class Done:
+    """One frame, or a part of it, as it is after a job.
+
+    Parameters
+    ----------
+    position
+        Which frame.
+    labels, images
+        Numbers of the defects, and the restored image with its smaller copies, if it was asked for.
+    part
+        Rows and columns that these are; None if all.
+    prediction, mark, filled, rows
+        As in `Known`; of a part they are not given.
+    """
+
+    position: Position
+    labels: NDArray[Any]
+    images: list[NDArray[Any]]
+    part: Place | None = None
+    prediction: Prediction | None = None
+    mark: Any = None
+    filled: NDArray[Any] | None = None
+    rows: NDArray[Any] | None = None
+
+
+def work(job: Job) -> Generator[Progress | Done, None, None]:
+    """Find the damage of all frames of a job, one after the other, and restore them if wanted."""
+    cuda = choose_provider("auto")[1] if job.provider == "auto" else ""
+    for number, position in enumerate(job.positions):
+        for step in _frame(job, position):
+            if isinstance(step, Done):
+                yield step
+                continue
+            done, total = _FRAME * (number + step.done / max(step.total, 1)), _FRAME * len(job.positions)
+            note = "" if step.note == cuda else step.note  # nobody asked for a graphics card
+            yield Progress(int(done), total, note)
+
+
+def _frame(job: Job, position: Position) -> Generator[Progress | Done, None, None]:
+    known, frames = job.known[position], job.frames
+    prediction, filled, mark = known.prediction, known.filled, known.mark
+    if job.network:
+        mark = (frames.mark(position), id(frames.data), frames.white, job.model, job.provider)
+    if prediction is None or job.again or mark != known.mark:
+        image, filled = frames.read(position), None
+        coding, note = frames.coding(image)
+        yield Progress(0, 1, note)
+        prediction = yield from _told(predict(image, model=job.model, provider=job.provider, coding=coding))
+    elif job.part is not None and position == job.positions[0]:
+        part = compose(cut(prediction, job.part), job.options, decided=known.decided[job.part])
+        images = [part.image] if job.restore and not frames.lazy else []
+        yield Done(position, part.labels, images, part=job.part)
+    result = compose(prediction, job.options, decided=known.decided)
+    if job.restore:
+        painted = known.decided == PAINTED
+        new = painted if filled is None else painted & ~filled
+        if new.any():
+            # The other defects stay as the network has them.
+            added = np.isin(result.labels, np.unique(result.labels[new]))
+            prediction, filled = (yield from _told(fill(prediction, added))), painted
+            result = compose(prediction, job.options, decided=known.decided)
+    yield Progress(1, 1, " ".join(result.notes[len(prediction.notes) :]))
+    yield Done(
+        position,
+        result.labels,
+        _images(frames, position, result) if job.restore and not frames.lazy else [],
+        prediction=prediction,
+        mark=mark,
+        filled=filled,
+        rows=listed(result.labels, result.probability, known.decided),
+    )
+
+
+def _images(frames: Frames, position: Position, result: Restoration) -> list[NDArray[Any]]:
+    levels = [np.asarray(level[position]) for level in frames.levels]
+    return [result.image, *repaired_levels(levels, result.image, result.mask)]
+
+
+def cut(prediction: Prediction, part: Place) -> Prediction:
+    """Return the prediction of a part of an image."""
+    return replace(
+        prediction,
+        image=prediction.image[part],
+        repaired=prediction.repaired[part],
+        probability=prediction.probability[part],
+        stored=None if prediction.stored is None else prediction.stored[part],
+    )
+
+
+def lazy_stack(frames: Frames, known: dict[Position, Known], options: Options) -> Any:
     """Return the restored frames as a dask stack; each is composed, without the network, when it is shown."""
     import dask.array as da  # noqa: PLC0415 -- there is dask wherever a dask stack comes from
     from dask.delayed import delayed  # noqa: PLC0415
 
-    def image(position: Position) -> NDArray[Any]:
-        return settle(predictions[position], options, edits.get(position)).image
+    def image(prediction: Prediction, decided: NDArray[Any]) -> NDArray[Any]:
+        return compose(prediction, options, decided=decided).image
 
+    pairs = [(known[position].prediction, known[position].decided) for position in frames.positions]
     parts = [
-        da.from_delayed(delayed(partial(image, position))(), frames.frame_shape, frames.data.dtype)
-        for position in frames.positions
+        da.from_delayed(
+            delayed(partial(image, prediction, decided))(),
+            frames.frame_shape,
+            frames.data.dtype,
+        )
+        for prediction, decided in pairs
+        if prediction is not None
     ]
     return da.stack(parts).reshape(frames.stack + frames.frame_shape)
 
 
-def _overall(
-    steps: Generator[Progress, None, Prediction], number: int, count: int
-) -> Generator[Progress, None, Prediction]:
-    """Pass on one frame's progress as progress over all frames."""
-    frame = Steps(steps)
+def _told(steps: Generator[Progress, None, Prediction]) -> Generator[Progress, None, Prediction]:
+    """Pass on progress; a generator worker would swallow a RuntimeError in silence."""
     try:
-        for step in frame:
-            part = _FRAME * step.done // max(step.total, 1)
-            yield replace(step, done=_FRAME * number + part, total=_FRAME * count)
-    except RuntimeError as error:  # napari's generator worker would drop it
+        return (yield from steps)
+    except RuntimeError as error:
         raise DsrError(f"The network stopped ({error}); run it on the processor, or start anew.") from error
-    return frame.result

@@ -6,6 +6,7 @@ import pytest
 from dsr_core import Options, Prediction, compose, decisions
 from dsr_core.decisions import LEFT, LEFT_STATE, PAINTED, PAINTED_STATE
 from dsr_core.models import ModelInfo
+from dsr_core.pyramid import repaired_levels
 
 SHAPE = 60, 80
 HAIR, SPECK, FAINT = np.s_[30, 10:60], np.s_[10:13, 10:13], np.s_[50, 10:40]
@@ -153,11 +154,29 @@ def test_the_list(prediction):
         3,
         9,
     )
+    assert restored.labels[speck["row"], speck["column"]] == 1
+    assert decided[left["row"], left["column"]] & LEFT
     assert speck["doubt"] == pytest.approx(1 - 250 / 255)
     assert (painted["state"], left["state"]) == (PAINTED_STATE, LEFT_STATE)
     assert (painted["top"], painted["left"], painted["doubt"]) == (45, 65, 1)
     assert left["width"] >= 40
     assert len(decisions.listed(np.zeros(SHAPE, np.int32), prediction.probability, None)) == 0
+
+
+def test_the_smaller_copies_follow_the_repair():
+    image = np.random.default_rng(1).integers(0, 60_000, (64, 96, 3), dtype=np.uint16)
+    repaired, mask = image.copy(), np.zeros(image.shape[:2], np.bool_)
+    mask[20:24, 40:48] = True
+    repaired[mask] = 9
+    levels = [image[::2, ::2], image[::4, ::4], image[::7, ::7]]
+    for level, made in zip(levels, repaired_levels(levels, repaired, mask), strict=True):
+        assert (made.shape, made.dtype) == (level.shape, level.dtype)
+        changed = (made != level).any(axis=-1)
+        assert changed.any()
+        rows, columns = np.nonzero(changed)
+        scale = 64 / len(level), 96 / level.shape[1]
+        assert 20 / scale[0] - 1 <= rows.min() <= rows.max() <= 24 / scale[0]
+        assert 40 / scale[1] - 1 <= columns.min() <= columns.max() <= 48 / scale[1]
 
 
 def test_the_bits(prediction):

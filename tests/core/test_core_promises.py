@@ -15,7 +15,7 @@ from PIL import Image
 
 import dsr_core
 from dsr_core import Coding, DsrError, Options, sweep
-from dsr_core.coding import plain
+from dsr_core.coding import guess, plain
 from dsr_core.editor.wire import MAGIC, PlugInError, read_header
 from dsr_core.io import read_picture, write_picture
 from dsr_core.pixels import full_scale
@@ -259,3 +259,21 @@ def test_a_damaged_message_is_a_sentence(message):
 @pytest.mark.parametrize("data", SEEDS, ids=range(len(SEEDS)))
 def test_the_seeds_are_good(data):
     assert read_picture(data).pixels.shape[:2] == (20, 24)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "top", "white"), [(np.int16, 4000, 4095), (np.int16, 20_000, 32767), (np.int32, 60_000, 65535)]
+)
+def test_signed_numbers_with_a_coding_come_back_in_their_own_type(toy_model, dtype, top, white):
+    image = (dusty(96, 112, channels=0, dtype="float64") * top).astype(dtype)
+    image[0, 0], image[1, 1] = -5, top
+    coding, note = guess(image)
+    assert coding.white == white
+    assert str(white) in note
+    result = dsr_core.restore(image, model=toy_model, provider="cpu", coding=coding)
+    assert result.image.dtype == dtype
+    assert result.defects > 0
+    assert np.array_equal(result.image[~result.mask], image[~result.mask])
+    assert not np.array_equal(result.image, image)
+    with pytest.raises(DsrError, match=np.dtype(dtype).name):
+        dsr_core.restore(image, model=toy_model, provider="cpu")

@@ -7,6 +7,8 @@ from qtpy.QtCore import Qt
 PLUGIN = "dust-scratch-removal"
 WIDGET = "Remove dust & scratches"
 LAPTOP = (1366, 768)
+MISSED = [(473.5 + 4 * part, 350 + 128 * part) for part in np.linspace(0, 1, 65)]
+"""Rows and columns of a part of a scratch in the sample."""
 
 
 class Dock:
@@ -24,15 +26,21 @@ class Dock:
 
     def settled(self):
         """Wait until nothing runs and nothing is left to be composed."""
-        self.until(lambda: not self.running and not self.widget._stale)
+        self.until(lambda: not self.widget.session.busy)
 
     def until(self, condition):
-        self.qtbot.waitUntil(condition, timeout=60_000)  # patient, for machines that are busy with other work
+        self.qtbot.waitUntil(
+            condition, timeout=300_000
+        )  # patient, for machines that are busy with other work
 
     def choose(self, **values):
         for name, value in values.items():
             self.fields[name].value = value
         self.settled()
+
+    @property
+    def camera(self):
+        return getattr(self.viewer, "scene", self.viewer).camera  # it has moved in napari 0.9
 
     @property
     def running(self):
@@ -59,6 +67,31 @@ def use_on_a_laptop(dock: Dock) -> np.ndarray:
     dock["defects of scan"].visible = True
     dock.viewer.layers.selection.active = dock["defects of scan"]
     dock.viewer.reset_view()
+    return photograph(dock)
+
+
+def veto_one(dock: Dock) -> np.ndarray:
+    """Leave the defect alone that the network doubts most, as the page says; return the picture."""
+    dock.click("next")
+    dock.click("reject")
+    return photograph(dock)
+
+
+def mend_one(dock: Dock) -> np.ndarray:
+    """Paint over damage that was missed, as the page says; return the picture."""
+    dock.click("undo")
+    layer = dock["defects of scan"]
+    dock.camera.center, dock.camera.zoom = (0, *MISSED[32]), 4
+    layer.mode, layer.brush_size = "paint", 7
+    with layer.block_history():
+        for place in MISSED:
+            layer.paint(place, layer.selected_label)
+    dock.settled()
+    return photograph(dock)
+
+
+def photograph(dock: Dock) -> np.ndarray:
+    """Return the picture of the window, (H, W, 3)."""
     notification_manager.records.clear()
     dock.qtbot.wait(200)  # for the paint
     return dock.viewer.screenshot(canvas_only=False, flash=False)[..., :3]

@@ -5,7 +5,7 @@ import pytest
 from napari.layers import Image
 
 import dsr_core
-from dsr_napari import widget
+from dsr_napari import run
 from tests.napari.scans import make_scan
 
 
@@ -51,13 +51,13 @@ def test_no_network_for_sliders(opened, network):
 
 def test_a_dragged_slider_composes_only_where_it_stops(opened, monkeypatch):
     """Or a large scan would fall behind it."""
-    composed, settle = [], widget.settle
+    composed, compose = [], run.compose
 
-    def counted(prediction, options, edit):
+    def counted(prediction, options, **decided):
         composed.append(options.sensitivity)
-        return settle(prediction, options, edit)
+        return compose(prediction, options, **decided)
 
-    monkeypatch.setattr(widget, "settle", counted)
+    monkeypatch.setattr(run, "compose", counted)
     for sensitivity in (0.3, 0.4, 0.6, 0.7, 0.8):
         opened.fields["sensitivity"].value = sensitivity
     assert composed == []
@@ -69,7 +69,8 @@ def test_options_that_contradict_each_other_are_told_in_the_dock(opened, told):
     before = opened["defects of scan"].data.copy()
     opened.choose(min_size=50)
     opened.choose(max_size=10)
-    assert "max_size" in opened.status
+    assert opened.status.startswith("Largest size (10) must be")
+    assert "smallest size (50)" in opened.status
     assert told() == []
     assert opened["defects of scan"].data.shape == before.shape
 
@@ -134,7 +135,7 @@ def test_find_keeps_both_layers_alike(opened):
     opened.choose(sensitivity=0.9)
     opened.choose(sensitivity=0.5)
     assert np.array_equal(opened["scan restored"].data, restored)
-    assert opened.names == ["scan", "scan restored", "defects of scan"]
+    assert opened.names == ["scan", "scan restored", "defects of scan", "decisions of scan"]
 
 
 def test_painting_while_it_runs_is_not_lost(opened, network):
@@ -163,6 +164,8 @@ def test_a_deleted_layer_of_defects_forgets_the_edits(opened, shipped_model):
     opened.click("find")
     expected = dsr_core.restore(scan, model=shipped_model)
     assert np.array_equal(opened["defects of scan"].data, expected.labels)
+    assert np.array_equal(opened["scan restored"].data, expected.image)
+    assert opened.names == ["scan", "scan restored", "defects of scan"]
 
 
 def test_editing_one_frame_of_a_stack(open_dock, network):

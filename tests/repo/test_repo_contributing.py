@@ -24,8 +24,8 @@ from dsr_napari.rows import _option_row
 parser = make_parser(defaultdict(lambda: print))
 assert parser.parse_args(["restore", "x", "--min-contrast", "0.5"]).min_contrast == 0.5
 row = _option_row(described()[-1])
-assert (row.label, row["min_contrast"].min, row["min_contrast"].max) == ("min contrast row", 0, 1)
-assert row.tooltip == "Leave defects alone that hardly differ from their repair."
+assert (row.label, row["min_contrast"].min, row["min_contrast"].max) == ("Least contrast row", 0, 1)
+assert row["min_contrast"].tooltip == "Leave defects alone that hardly differ from their repair."
 option = json.loads(plugin_files()["options.json"])[-1]
 assert (option["name"], option["default"], option["low"], option["high"]) == ("min_contrast", 0.0, 0, 1)
 """
@@ -56,7 +56,7 @@ def with_option(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "onnx_models").mkdir()
     for name, text, before in (
         ("options.py", FIELD, "\n    def __post_init__"),
-        ("detect.py", HEED, "    at = at[keep[label]]"),
+        ("detect.py", HEED, "    if decided is not None:"),
     ):
         path = folder / "dsr_core" / name
         assert path.read_text().count(before) == 1
