@@ -118,7 +118,7 @@ class Options:
     lights: str = _option(
         "repair",
         group="find",
-        label="_Lights",
+        label="L_ights",
         help="keep leaves round bright specks with soft edges alone: lamps, stars, snow",
         choices={"repair": "Repair", "keep": "Keep"},
     )
