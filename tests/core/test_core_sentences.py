@@ -260,17 +260,20 @@ ROWS = {
     "has changed meanwhile": grown,
     "two of them are the same": lambda box: box.run("scan.tif", "-o", "a.tif", "--mask", "./a.tif"),
     "is the input": lambda box: box.run("scan.tif", "-o", "a.tif", "--mask", "./scan.tif", "--overwrite"),
+    "is the infrared scan of": lambda box: box.run(
+        "scan.tif", "--mask", box.copy("m.tif"), "--infrared", "m.tif", "--overwrite"
+    ),
     "Standard output takes no picture": deaf_stdout,
     "has no suffix that says which format": lambda _: check_target(Path("out.xyz"), GREY),
     "cannot hold uint16 samples": lambda _: check_target(Path("out.jpg"), dusty()),
     "JPEG would blur the mask": lambda box: write_mask(
-        box.folder / "m.jpg", np.ones((9, 9), np.bool_), Picture(GREY, "png")
+        box.folder / "m.jpg", np.ones((9, 9), np.uint8), Picture(GREY, "png")
     ),
     " pixels (": lambda box: write_picture(
         box.folder / "a.webp", np.zeros((2, 20_000, 3), np.uint8), Picture(GREY, "png")
     ),
     # what it is
-    "is a folder; give the files in it": lambda box: read_picture(box.folder),
+    "is a folder; give one of the files": lambda box: read_picture(box.folder),
     "is empty": read(b""),
     "is not a picture but what a Mac stores": read(b"\0\5\x16\7" + bytes(40)),
     "is not an image that can be read": read(b"nothing at all"),
