@@ -34,7 +34,6 @@ from training.damage.scene import (
 )
 from training.damage.visible import VISIBLE, activity, visible
 
-
 THIN = 0.6
 """Largest scale of the plates of hairs, where a frame is to have one: strokes of three pixels."""
 
