@@ -177,6 +177,11 @@ def refused_cuda(box):
     engine.Engine(info, "cuda", (64, 64))
 
 
+def ask_after_a_run(box, **request):
+    box.patch.setattr(Session, "_ready", lambda _: None)
+    box.ask(**request)
+
+
 def run_fails(box):
     info = find_model(box.model)
     box.fails(engine.ort, "InferenceSession", RuntimeError("no kernel image"))
@@ -325,6 +330,10 @@ ROWS = {
         type="predict", width=9, height=9, channels=1, dtype="u8", clip=False
     ),
     "asks for a part outside the picture": lambda _: _slices([0, 0, 1 << 40, 1 << 40], (9, 9)),
+    "Nothing is selected": lambda box: ask_after_a_run(box, type="fill"),
+    "did not ask for it": lambda box: ask_after_a_run(
+        box, type="compose", options={}, region=[0, 0, 1, 1], everything=True
+    ),
     "The network has not run yet": lambda box: box.ask(type="compose", options={}, region=[0, 0, 1, 1]),
     # what it runs on
     "There is no provider": lambda _: engine.choose_provider("abacus"),
