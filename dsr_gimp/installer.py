@@ -37,7 +37,8 @@ def interpreter_entry(profile: Profile) -> Path:
 
 def plugin_files() -> dict[str, str]:
     """Return the plug-in's files, all but the settings of this installation: path in its folder -> text."""
-    files = {path.name: path.read_text(encoding="utf-8") for path in sorted(SOURCE.parent.glob("*.py"))}
+    own = sorted([*SOURCE.parent.glob("*.py"), *SOURCE.parent.glob("*.html")])
+    files = {path.name: path.read_text(encoding="utf-8") for path in own}
     core = Path(dsr_core.__file__).parent
     files["dsr_core/__init__.py"] = '"""Modules that the plug-in shares with the installed package."""\n'
     files |= {f"dsr_core/{name}": (core / name).read_text(encoding="utf-8") for name in _SHARED}

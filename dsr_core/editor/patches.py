@@ -13,6 +13,7 @@ from dsr_core.pixels import Image, blend, colour, full_scale
 
 OUTLINE = (255, 30, 80, 255)  # RGBA: a red that occurs neither in sepia nor in skin
 INSIDE = (255, 30, 80, 60)
+LEFT_OUT = (255, 205, 40, 255)  # around what a person took out
 
 Mask = NDArray[np.bool_]
 Place = tuple[int, int, int, int]  # x, y, width, height
@@ -94,14 +95,22 @@ def shrink_mask(mask: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:
     return np.asarray(blocks.any(axis=(1, 3)))
 
 
-def outlines(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Return a mask as a picture to lay over another: (H, W, 4) 8-bit RGBA, an outline around each defect."""
-    inside = mask.view(np.uint8)
-    around = cv2.dilate(inside, np.ones((3, 3), np.uint8)) > inside
+def outlines(mask: NDArray[np.bool_], left: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
+    """Return a mask as a picture to lay over another: (H, W, 4) 8-bit RGBA, an outline around each defect.
+
+    ``left``, a mask of what a person took out, is outlined in another colour.
+    """
     marks = np.zeros((*mask.shape, 4), np.uint8)
+    if left is not None:
+        marks[_around(left)] = LEFT_OUT
     marks[mask] = INSIDE
-    marks[around] = OUTLINE
+    marks[_around(mask)] = OUTLINE
     return marks
+
+
+def _around(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    inside = mask.view(np.uint8)
+    return np.asarray(cv2.dilate(inside, np.ones((3, 3), np.uint8)) > inside)
 
 
 def occupied(mask: NDArray[np.bool_], side: int = 32) -> list[Place]:

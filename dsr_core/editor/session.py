@@ -1,6 +1,6 @@
 """The requests of an editor's plug-in (`dsr_core.editor.wire` lists them), and the answers."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, BinaryIO, NoReturn
@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core.composite import compose_rows
+from dsr_core.decisions import LEFT, LEFT_STATE, Decided, listed, nothing, toggled
 from dsr_core.detect import search
 from dsr_core.editor.patches import ALPHA, blend_selected, cut_patches, outlines, shrink, shrink_mask
 from dsr_core.editor.wire import Buffer, Header, Payload, write_frame
 from dsr_core.errors import DsrError
+from dsr_core.filling import fill
 from dsr_core.filter import predict, run
 from dsr_core.grain import REACH
 from dsr_core.models import find_model
@@ -29,6 +31,8 @@ DTYPES = {
     "float": "float32",
     "double": "float64",
 }
+
+_HALF = 128  # how far a pixel is selected from which on it is to be repaired
 
 Reply = tuple[Header, Sequence[Buffer]]
 
@@ -51,6 +55,9 @@ class Session:
         self._linear = False
         self._clip: NDArray[np.uint8] | None = None
         self._prediction: Prediction | None = None
+        self._filled: Prediction | None = None
+        self._picture = 0
+        self._decisions: dict[int, Decided] = {}  # about each picture
         self._found: _Found | None = None
 
     def answer(self, request: Header, payload: Payload) -> None:
@@ -58,8 +65,11 @@ class Session:
         actions = {
             "margin": lambda: self._margin(request),
             "predict": lambda: self._predict(request, payload),
+            "fill": lambda: self._fill(request),
             "compose": lambda: self._compose(request),
             "preview": lambda: self._preview(request),
+            "toggle": lambda: self._toggle(request),
+            "defects": lambda: self._defects(request),
         }
         try:
             header, parts = actions.get(request.get("type", ""), lambda: _refuse(request))()
@@ -79,7 +89,7 @@ class Session:
         return {"type": "margin", "margin": find_model(request["model"]).margin + REACH}, ()
 
     def _predict(self, request: Header, payload: Payload) -> Reply:
-        self._prediction = self._found = None
+        self._prediction = self._filled = self._found = None
         if "width" in request:
             self._take_picture(request, payload)
         if self._image is None:
@@ -92,6 +102,18 @@ class Session:
             linear=self._linear,
             wait_for=lambda rows: payload.wait(rows * row),
         )
+        reply = self._run(steps, request)
+        payload.wait(len(payload.data))
+        return reply
+
+    def _fill(self, request: Header) -> Reply:
+        prediction = self._ready()
+        if self._clip is None:
+            raise DsrError("Nothing is selected; select what is to be repaired.")
+        return self._run(fill(prediction, self._clip >= _HALF), request)
+
+    def _run(self, steps: Generator[Progress, None, Prediction], request: Header) -> Reply:
+        """Run the network and keep what comes of it."""
 
         def report(progress: Progress) -> None:
             if request["id"] in self.cancelled:
@@ -100,12 +122,14 @@ class Session:
             write_frame(self.output, {"type": "progress", "id": request["id"], **fields})
 
         try:
-            found = run(steps, report)
+            done = run(steps, report)
         except _CancelledError:
             return {"type": "cancelled"}, ()
-        self._prediction = found
-        payload.wait(len(payload.data))
-        fields = {"model": found.model.name, "provider": found.provider, "notes": list(found.notes)}
+        if request["type"] == "fill":
+            self._filled, self._found = done, None
+        else:
+            self._prediction = done
+        fields = {"model": done.model.name, "provider": done.provider, "notes": list(done.notes)}
         return {"type": "predicted", **fields}, ()
 
     def _take_picture(self, request: Header, payload: Payload) -> None:
@@ -119,25 +143,38 @@ class Session:
             raise DsrError("The plug-in sent too many or too few pixels; run `dsr-gimp install` again.")
         shape = (height, width) if channels == 1 else (height, width, channels)
         self._image = np.frombuffer(data, dtype, samples).reshape(shape)
+        self._picture = int(request.get("picture", 0))
+        if self._picture in self._decisions and self._decisions[self._picture].shape != (height, width):
+            del self._decisions[self._picture]
         self._linear = bool(request["linear"])
         self._clip = None
         if clipped:
             self._clip = np.frombuffer(data, np.uint8, clipped, len(data) - clipped).reshape(height, width)
 
-    def _find(self, fields: dict[str, Any]) -> "_Found":
-        """Return what these options find, remembered until they change."""
-        options = Options(**fields)
+    def _ready(self) -> Prediction:
         if self._prediction is None:
             raise DsrError("The network has not run yet; wait for it.")
-        if self._found is None or self._found.options != options:
-            prediction = self._prediction
-            mask, notes = search(prediction, options)
-            shown = mask if self._clip is None else mask & (self._clip > 0)
-            self._found = _Found(prediction, options, mask, shown, self._clip, notes)
+        return self._prediction
+
+    def _find(self, request: Header) -> "_Found":
+        """Return what these options find, or everything that is selected; remembered until that changes."""
+        wanted = Options(**request["options"]), bool(request.get("everything"))
+        prediction, decided = self._ready(), self._decisions.get(self._picture)
+        if self._found is None or self._found.wanted != wanted or self._found.decided is not decided:
+            options, everything = wanted
+            if everything:
+                if self._filled is None or self._clip is None:
+                    raise DsrError("The plug-in did not ask for it; run `dsr-gimp install` again.")
+                mask = self._clip >= _HALF
+                self._found = _Found(self._filled, wanted, None, mask, mask, None, ())
+            else:
+                mask, notes = search(prediction, options, decided)
+                shown = mask if self._clip is None else mask & (self._clip > 0)
+                self._found = _Found(prediction, wanted, decided, mask, shown, self._clip, notes)
         return self._found
 
     def _compose(self, request: Header) -> Reply:
-        found = self._find(request["options"])
+        found = self._find(request)
         rows, columns = _slices(request["region"], found.mask.shape)
         patches = cut_patches(found.restored, found.shown, rows, columns, ALPHA[request["alpha"]])
         header = {
@@ -149,14 +186,39 @@ class Session:
         }
         return header, [*(patch.samples.data for patch in patches), *(patch.marks.data for patch in patches)]
 
+    def _toggle(self, request: Header) -> Reply:
+        found = self._find(request)
+        before = nothing(found.shown.shape) if found.decided is None else found.decided
+        place = int(request["y"]), int(request["x"]), int(request["reach"])
+        after = toggled(before, found.labels, *place)
+        self._decisions[self._picture] = after
+        return {"type": "toggled", "changed": after is not before}, ()
+
+    def _defects(self, request: Header) -> Reply:
+        found = self._find(request)
+        rows = listed(found.labels, found.prediction.probability, found.decided)
+        order = np.argsort(-rows["pixels"], kind="stable").tolist()
+        places = np.zeros((len(rows), 2), np.int32)
+        for place, number in zip(places, order, strict=True):
+            left, top, width, height = (rows[number][name] for name in ("left", "top", "width", "height"))
+            here = slice(top, top + height), slice(left, left + width)
+            if found.decided is not None and rows[number]["state"] == LEFT_STATE:
+                inside = np.argwhere(found.decided[here] & LEFT)
+            else:
+                inside = np.argwhere(found.labels[here] == number + 1)
+            middle = inside[np.square(inside - (height // 2, width // 2)).sum(axis=1).argmin()]
+            place[:] = left + middle[1], top + middle[0]
+        return {"type": "defects", "count": len(places)}, [places.data]
+
     def _preview(self, request: Header) -> Reply:
-        found, step = self._find(request["options"]), int(request["step"])
+        found, step = self._find(request), int(request["step"])
         rows, columns = _slices(request["view"], found.mask.shape)
         if step < 1:
             raise ValueError(step)
         image = found.restored(rows) if request["after"] else found.prediction.image[rows]
         samples = np.ascontiguousarray(shrink(image[:, columns], step))
-        marks = outlines(shrink_mask(found.shown[rows, columns], step))
+        left = None if found.decided is None else shrink_mask(found.decided[rows, columns] & LEFT > 0, step)
+        marks = outlines(shrink_mask(found.shown[rows, columns], step), left)
         height, width = marks.shape[:2]
         header = {"type": "preview", "defects": found.defects, "changed": found.changed}
         size = {"width": width, "height": height, "pixels": samples.nbytes}
@@ -172,7 +234,8 @@ class _Found:
     """What options find in a prediction: the mask, and what of it may be shown."""
 
     prediction: Prediction
-    options: Options
+    wanted: tuple[Options, bool]
+    decided: Decided | None
     mask: NDArray[np.bool_]
     shown: NDArray[np.bool_]
     clip: NDArray[np.uint8] | None
@@ -182,7 +245,7 @@ class _Found:
         """Return rows of the restored picture: computed for the few that are wanted, not held for all."""
         before = self.prediction.image[rows]
         after = np.empty(before.shape, before.dtype)
-        compose_rows(self.prediction, self.mask, rows, self.options.feather, after)
+        compose_rows(self.prediction, self.mask, rows, self.wanted[0].feather, after)
         return after if self.clip is None else blend_selected(before, after, self.clip[rows])
 
     @cached_property
@@ -191,9 +254,14 @@ class _Found:
         return int(np.count_nonzero(self.shown))
 
     @cached_property
+    def labels(self) -> NDArray[Any]:
+        """The number of its defect for each of these pixels, 0 elsewhere."""
+        return cv2.connectedComponents(self.shown.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)[1]
+
+    @cached_property
     def defects(self) -> int:
         """Connected regions of these pixels."""
-        return int(cv2.connectedComponents(self.shown.view(np.uint8), connectivity=8)[0]) - 1
+        return int(self.labels.max())
 
 
 def _refuse(request: Header) -> NoReturn:

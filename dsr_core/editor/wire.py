@@ -10,30 +10,44 @@ A client that speaks another protocol number says so and stops. ``models`` are t
 
 **Requests** carry ``type`` and ``id`` (an integer of the client's choice); each is answered, in order, by
 frames that carry the same ``id``: any number of ``progress`` and then one of ``margin``, ``predicted``,
-``composed``, ``preview``, ``cancelled`` or ``error`` (``message``: a sentence for the user, with the remedy).
+``composed``, ``preview``, ``toggled``, ``defects``, ``cancelled`` or ``error`` (``message``: a sentence for
+the user, with the remedy).
 
 ``margin`` (``model``)
     -> ``margin``: pixels around a region of interest that this model wants to see.
-``predict`` (``model, provider, width, height, channels, dtype, linear, clip``; payload)
+``predict`` (``model, provider, picture, width, height, channels, dtype, linear, clip``; payload)
     Runs the network, which begins while the picture comes. Payload: height x width x channels samples, row by
     row, in native byte order; then, if ``clip`` is true, height x width bytes that say how far a repair may
     show in a pixel (0 not at all, 255 fully). ``channels``: 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha.
-    ``dtype``: ``u8 u16 u32 half float double``. ``linear``: samples are linear light. Without ``width`` and
+    ``dtype``: ``u8 u16 u32 half float double``. ``linear``: samples are linear light. ``picture``: a number
+    of the client's choice (or none: 0), to which decisions about defects belong. Without ``width`` and
     payload: the same picture again.
     -> ``progress`` (``done``, ``total``, ``note``) ..., ``predicted`` (``model``, ``provider``, ``notes``).
-``compose`` (``options``, ``region`` [x, y, width, height], ``alpha``)
+``fill``
+    Repairs all that ``clip`` marks by half or more, also where the network saw no damage: there it runs once
+    more.
+    -> ``progress`` ..., ``predicted``.
+``compose`` (``options``, ``everything``, ``region`` [x, y, width, height], ``alpha``)
     Applies the options to the network's output; never runs it. ``options`` are the fields of
-    `dsr_core.Options`. ``alpha``: ``kept`` (channels as they came), ``added`` (an opaque alpha channel, where
-    there is none) or ``masked`` (an alpha channel that is 0 outside the mask).
+    `dsr_core.Options`. ``everything`` (or nothing): what ``fill`` repaired, not what the options find.
+    ``alpha``: ``kept`` (channels as they came), ``added`` (an opaque alpha channel, where there is none) or
+    ``masked`` (an alpha channel that is 0 outside the mask).
     -> ``composed`` (``changed``: pixels in the mask, ``places``: rectangles [x, y, width, height] within the
     region, outside of which nothing has changed, ``pixels``: bytes of the first part, ``notes``: sentences
     for the user on what these options do); payload: the samples of one place after the other, then their
     masks, one byte a pixel, 0 or 255.
-``preview`` (``options``, ``view`` [x, y, width, height], ``step``, ``after``)
+``toggle`` (``options``, ``x``, ``y``, ``reach``)
+    Takes the defect at a place, or so many pixels from it, out of the repair, whatever the options; or in
+    again.
+    -> ``toggled`` (``changed``: whether there was one).
+``defects`` (``options``)
+    -> ``defects`` (``count``); payload: [x, y] of a pixel of each defect, near its middle, as int32 in
+    native byte order, the largest first; those that were taken out, too.
+``preview`` (``options``, ``everything``, ``view`` [x, y, width, height], ``step``, ``after``)
     -> ``preview`` (``defects``, ``changed``, ``width``, ``height``, ``pixels``: bytes of the first part,
     ``notes``); payload: the view reduced ``step`` times, samples as they came or (``after``) restored, then
-    the defects' outlines as 8-bit RGBA of the same size.
-``cancel`` (``target``: id of a ``predict``)
+    the defects' outlines as 8-bit RGBA of the same size, those that were taken out in another colour.
+``cancel`` (``target``: id of a ``predict`` or ``fill``)
     Has no answer of its own; the target is answered by ``cancelled``, unless it was finished already.
 
 The worker ends when its input ends, whatever it is doing: a client that dies leaves no process behind.

@@ -6,168 +6,254 @@ import gi
 
 for _name in ("Gdk", "Gimp", "GimpUi", "Gtk"):
     gi.require_version(_name, "3.0")
-from gi.repository import GimpUi, GLib, GObject, Gtk
+from gi.repository import GimpUi, Gio, GLib, Gtk
 
 from dsr_core.editor.wire import PlugInError
+from earlier import result_of
+from fields import NAMES, Fields
 from preview import Preview
-from settings import OPTIONS, argument, options
+from products import product_of
+from settings import everything, wanted
 
-NAMES = tuple(argument(option) for option in OPTIONS)
+HELP = Path(__file__).parent / "help.html"
+BEAT = 25  # milliseconds from one look for answers to the next
+WATCH = 20  # beats from one look at whether the picture is still there to the next
 
 
 class Dialog:
     """Arguments, and beside them a part of the picture that follows them at once.
 
-    The network runs once for each choice of model and provider, in the background; every other argument only
-    asks the worker to apply it to the network's output.
+    The network runs once for each choice of layer, model and provider, in the background; every other
+    argument only asks the worker to apply it to the network's output.
+
+    Parameters
+    ----------
+    procedure, config, client
+        What runs, its settings, and the worker.
+    targets
+        What will be repaired; ``target`` is the one that is shown.
+    check
+        Called with targets and settings; raises `PlugInError` where these cannot work.
     """
 
-    def __init__(self, procedure, config, client, target):
+    def __init__(self, procedure, config, client, targets, check):
         GimpUi.init("dust_scratch_removal")
-        self.config, self.client, self.target = config, client, target
-        self.request = self.asked = None  # ids of a running `predict` and `preview`
-        self.ready = self.stale = False  # the network has run; what is shown is not what is set
-        self.notes, self.remarks = [], []  # on the picture, and on what the settings do
+        self.config, self.client, self.targets, self.check = config, client, targets, check
+        self.target = targets[0]
+        self.request = self.asked = self.toggling = self.listing = None  # ids of requests under way
+        self.predicted = self.filled = self.stale = False  # what has run; what is shown is not what is set
+        self.remarks = []  # on what the settings do
+        self.notes, self.said, self.problem, self.failure, self.beats = [], "", "", None, 0
+        self.places, self.number, self.by = [], -1, 0  # of the defects; the one looked at; where to go next
         self.window = GimpUi.ProcedureDialog.new(procedure, config, "Remove dust & scratches")
-        self.preview = Preview(target, self._refresh)
+        self.fields = Fields(self.window, config, client.models)
+        self.preview = Preview(self.target, self._refresh, self._toggle, self._step)
         self.progress = Gtk.ProgressBar(no_show_all=True)
-        self.status = Gtk.Label(xalign=0, wrap=True, max_width_chars=70, lines=2)
+        self.status = Gtk.Label(xalign=0, yalign=0, wrap=True, max_width_chars=70, lines=2)
+        self.preview.box.pack_start(self._layer_row(), False, False, 0)
+        self.preview.box.reorder_child(self.preview.box.get_children()[-1], 0)
         for widget in (self.progress, self.status):
             self.preview.box.pack_start(widget, False, False, 0)
         row = Gtk.Box(spacing=18, margin=12)
         row.pack_start(self.preview.box, True, True, 0)
-        row.pack_start(self._settings_box(), False, False, 0)
+        row.pack_start(self.fields.widget, False, False, 0)
         row.show_all()
         self.window.get_content_area().pack_start(row, True, True, 0)
+        self.window.set_default_size(1060, 660)  # fits a desktop of 1366 x 768 with a panel
+        self._replace_help()
         config.connect("notify", self._on_change)
 
     def run(self):
-        """Show the dialog; return whether the user said yes."""
+        """Show the dialog; return whether the user said yes.
+
+        Raises
+        ------
+        PlugInError
+            The picture was closed, or the layer deleted.
+        """
+        self._follow()
         self._predict()
-        timer = GLib.timeout_add(25, self._poll)
+        timer = GLib.timeout_add(BEAT, self._poll)
         accepted = self.window.run()
         GLib.source_remove(timer)
         self.window.destroy()
+        if self.failure:
+            raise self.failure
         return accepted
 
-    def _settings_box(self):
-        lists = [argument(option) for option in OPTIONS if option["choices"]]
-        for option in OPTIONS:
-            if isinstance(option["default"], float) and option["high"] - option["low"] <= 1:
-                self.window.get_scale_entry(argument(option), 1.0)
-        for name in (*lists, "output", "provider"):  # GIMP 3.2 makes radio buttons of three choices
-            self.window.get_widget(name, Gtk.ComboBox.__gtype__)
-        find, repair = (
-            self.window.fill_box(group, [argument(option) for option in OPTIONS if option["group"] == group])
-            for group in ("find", "repair")
-        )
-        output = self.window.fill_box("result", ["output"])
-        network = self.window.fill_box("network", ["provider"])
-        network.pack_start(self._model_row(), False, False, 0)
-        network.reorder_child(network.get_children()[-1], 0)
-        column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=18)
-        column.set_size_request(400, -1)
-        aligned = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
-        for name in (*NAMES, "output", "provider"):
-            aligned.add_widget(self.window.get_widget(name, GObject.TYPE_NONE).get_label())
-        aligned.add_widget(network.get_children()[0].get_children()[0])
-        for title, box in (("Find", find), ("Repair", repair), ("Result", output), ("Network", network)):
-            heading = Gtk.Label(xalign=0, use_markup=True, label=f"<b>{title}</b>")
-            part = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=6)
-            box.set_margin_start(12)
-            part.pack_start(heading, False, False, 0)
-            part.pack_start(box, False, False, 0)
-            column.pack_start(part, False, False, 0)
-        return column
+    def finish(self, on_progress):
+        """Wait until the network has run for the target that is shown, as it is set; return its notes."""
+        if not self.predicted:
+            request = self.request or self.target.predict(self.client, self.config)
+            self.notes = self.client.wait(request, on_progress)[0]["notes"]
+        if everything(self.config) and not self.filled:
+            request = self.request if self.predicted and self.request else self.client.send("fill")
+            self.notes = self.client.wait(request, on_progress)[0]["notes"]
+        return self.notes
 
-    def _model_row(self):
-        combo = Gtk.ComboBoxText()
-        current = self.config.get_property("model")
-        for name in dict.fromkeys([*reversed(self.client.models), current]):
-            combo.append(name, f"Model {name}" if name in self.client.models else Path(name).name)
-        combo.set_active_id(current)
-        combo.connect("changed", lambda box: self.config.set_property("model", box.get_active_id()))
-        self.config.connect(
-            "notify::model", lambda config, _: combo.set_active_id(config.get_property("model"))
-        )
+    def _replace_help(self):
+        """Let *Help* open this plug-in's page, which GIMP's own manual does not have."""
+        theirs = self.window.get_widget_for_response(Gtk.ResponseType.HELP)
+        buttons = theirs.get_parent()
+        theirs.destroy()
+        button = Gtk.Button(label="_Help", use_underline=True, visible=True)
+        button.connect("clicked", self._open_help)
+        buttons.pack_start(button, False, False, 0)
+        buttons.set_child_secondary(button, True)
+
+    def _layer_row(self):
         row = Gtk.Box(spacing=6)
-        label = Gtk.Label.new_with_mnemonic("_Model")
-        label.set_xalign(0)
-        label.set_mnemonic_widget(combo)
-        row.pack_start(label, False, False, 0)
-        row.pack_start(combo, True, True, 0)
+        row.pack_start(Gtk.Label(label="Shown:"), False, False, 0)
+        names = Gtk.ComboBoxText(tooltip_text="Which of the selected layers is shown; all will be repaired")
+        for target in self.targets:
+            names.append_text(target.name)
+        names.set_active(0)
+        names.connect("changed", self._on_layer)
+        names.set_sensitive(len(self.targets) > 1)
+        row.pack_start(names, False, False, 0)
         return row
 
     # From here on: what happens while the dialog is open.
-    def _predict(self):
-        if self.request:
-            self.client.send("cancel", target=self.request)
-        self.ready, self.notes, self.remarks = False, [], []
-        self.asked = None  # a preview under way is out of date
-        try:
-            self.request = self.target.predict(self.client, self.config)
-        except PlugInError as error:
-            self.request = None
-            self._say(str(error))
-        else:
-            self.progress.set_fraction(0)
-            self.progress.show()
-            self._say("The network looks for defects …")
-        self._refresh()
-
-    def _say(self, text):
-        self.status.set_text("\n".join([text, *self.notes, *self.remarks]))
+    def _on_layer(self, names):
+        self.target = self.targets[names.get_active()]
+        self.preview.look_at(self.target)
+        self._predict()
 
     def _on_change(self, _, what):
         if what.name in ("model", "provider"):
             self._predict()
-        elif what.name in NAMES:
+        elif what.name in (*NAMES, "what", "output", "earlier"):
+            self._follow()
+            if everything(self.config):
+                self._fill()
+            self._forget_places()
             self._refresh()
 
+    def _open_help(self, _):
+        try:
+            Gio.AppInfo.launch_default_for_uri(HELP.as_uri(), None)
+        except GLib.Error:
+            self._say(f"There is no program to show {HELP}")
+
+    def _follow(self):
+        """Show what is the matter with the settings; with them nobody can say OK."""
+        try:
+            self.check(self.targets, self.config)
+        except PlugInError as error:
+            self.problem = str(error)
+        else:
+            self.problem = ""
+        output = self.config.get_property("output")
+        earlier = [result_of(target.drawable, product_of(output, target).name) for target in self.targets]
+        whole = everything(self.config)
+        self.fields.follow(everything=whole, earlier=any(earlier) and not whole)
+        self.window.set_response_sensitive(Gtk.ResponseType.OK, not self.problem)
+        self._say(self.said)
+
+    def _predict(self):
+        self._cancel()
+        self.predicted = self.filled = False
+        self.notes, self.remarks = [], []
+        self._forget_places()
+        try:
+            self._await(self.target.predict(self.client, self.config))
+        except PlugInError as error:
+            self._say(str(error))
+        self._refresh()
+
+    def _fill(self):
+        if self.predicted and not self.filled and not self.request and not self.problem:
+            self._await(self.client.send("fill"))
+
+    def _await(self, request):
+        self.request = request
+        self.progress.set_fraction(0)
+        self.progress.show()
+        self._say("The network looks for defects …")
+
+    def _cancel(self):
+        if self.request:
+            self.client.send("cancel", target=self.request)
+        self.request = self.asked = self.toggling = self.listing = None  # what is under way is out of date
+
+    def _say(self, text):
+        self.said = text
+        self.status.set_text("\n".join([self.problem or text, *self.notes, *self.remarks]))
+
+    def _alive(self):
+        """Say whether there still is something to look at; close the dialog otherwise."""
+        try:
+            self.target.check_alive()
+        except PlugInError as error:
+            self.failure = error
+            self.window.response(Gtk.ResponseType.CANCEL)
+        return not self.failure
+
     def _poll(self):
+        self.beats += 1
+        if self.beats % WATCH == 0 and not self._alive():
+            return GLib.SOURCE_CONTINUE
         try:
             for header, payload in self.client.poll():
                 self._take(header, payload)
         except PlugInError as error:
-            self.request, self.ready = None, False
+            self.request, self.predicted = None, False
             self.progress.hide()
             self._say(str(error))
         return GLib.SOURCE_CONTINUE
 
     def _take(self, header, payload):
         if header["id"] == self.request:
-            if header["type"] == "progress":
-                self.progress.set_fraction(header["done"] / max(header["total"], 1))
-                return
-            self.progress.hide()
-            self.request = None
-            self.ready = header["type"] == "predicted"
-            if self.ready:
-                self.notes = header["notes"]
-                self._refresh()
-            else:
-                self._say(header["message"])
+            self._take_run(header)
         elif header["id"] == self.asked:
             self.asked = None
             if header["type"] == "error":
                 self._say(header["message"])
-            elif self.ready:
+            elif self._ready():
                 self.preview.paint_answer(header, payload)
                 self.remarks = header["notes"]
                 self._say_found(header["defects"], header["changed"])
             if self.stale:
                 self._refresh()
+        elif header["id"] == self.toggling:
+            self.toggling = None
+            self._refresh()
+        elif header["id"] == self.listing:
+            self.listing = None
+            numbers = memoryview(payload).cast("i")
+            self.places = list(zip(numbers[::2], numbers[1::2], strict=True))
+            self._step(self.by)
+
+    def _take_run(self, header):
+        if header["type"] == "progress":
+            self.progress.set_fraction(header["done"] / max(header["total"], 1))
+            return
+        self.request = None
+        self.progress.hide()
+        if header["type"] != "predicted":
+            self._say(header["message"])
+            return
+        self.filled, self.predicted = self.predicted, True
+        self.notes = header["notes"]
+        if everything(self.config):
+            self._fill()
+        self._refresh()
+
+    def _ready(self):
+        return self.predicted and (self.filled or not everything(self.config))
 
     def _refresh(self):
         """Ask for the view as it is to be shown; while an answer is under way, remember to ask again."""
+        if not self._alive():
+            return
         self.preview.write_zoom()
         self.stale = self.asked is not None
-        if not self.ready:
+        if not self._ready() or self.problem:
             self.preview.paint_untouched()
         elif not self.stale:
             self.asked = self.client.send(
                 "preview",
-                options=options(self.config),
+                **wanted(self.config),
                 view=self.preview.view(),
                 step=self.preview.step,
                 after=self.preview.show == "after",
@@ -176,4 +262,26 @@ class Dialog:
     def _say_found(self, defects, changed):
         share = changed / (self.target.region[2] * self.target.region[3])
         count = f"{defects:,} defects" if defects != 1 else "1 defect"
-        self._say(f"{count}, {share:.2%} of the picture" if defects else "No defects at this setting")
+        at = f" · number {self.number + 1} by size" if self.places else ""
+        self._say(f"{count}, {share:.2%} of the picture{at}" if defects else "No defects at this setting")
+
+    def _toggle(self, x, y, reach):
+        """Take the defect at a place out of the repair, or in again."""
+        if self._ready() and not everything(self.config):
+            fields = {"x": x, "y": y, "reach": reach, **wanted(self.config)}
+            self.toggling = self.client.send("toggle", **fields)
+
+    def _forget_places(self):
+        self.places, self.number = [], -1
+
+    def _step(self, by):
+        """Go to the next defect or the one before; the list of them comes from the worker."""
+        self.by = by
+        if self.places:
+            self.number = max(self.number + by, -1) % len(self.places)
+            x, y = self.places[self.number]
+            left, top, *_ = self.target.seen
+            self.preview.centre = [left + x + 0.5, top + y + 0.5]
+            self._refresh()
+        elif self._ready() and self.listing is None:
+            self.listing = self.client.send("defects", **wanted(self.config))

@@ -9,11 +9,12 @@ gi.require_version("Gegl", "0.4")
 gi.require_version("Gimp", "3.0")
 from gi.repository import Babl, Gegl, Gimp
 
+from canvas import TILE, Patches, halves, rect
 from dsr_core.editor.wire import PlugInError
-from settings import options
+from settings import everything, wanted
 
+FULLY = 100.0  # a layer's opacity, in per cent
 STRIP = 1 << 23  # bytes that go from GIMP to the worker at a time; their memory is used again
-TILE = 128  # side of a tile of GIMP's
 BAND = 4 * TILE  # rows that are composed at a time
 
 
@@ -36,6 +37,13 @@ class Target:
         self.offset = drawable.get_offsets()[1:]
         self.seen = self.region
         self.shadow = None  # a copy of all pixels, from which GIMP can replace them
+
+    def check_alive(self):
+        """Stop where the picture was closed or the layer deleted meanwhile."""
+        if not self.image.is_valid():
+            raise PlugInError("The picture was closed while the filter was at work on it.")
+        if not self.drawable.is_valid():
+            raise PlugInError(f"“{self.name}” was deleted while the filter was at work on it.")
 
     def copy_to_shadow(self):
         """Prepare for changing the drawable in place; GIMP frees the copy at the end, whatever happens."""
@@ -70,6 +78,7 @@ class Target:
             size=self.seen[2] * self.seen[3] * (self.drawable.get_bpp() + clip),
             parts=itertools.chain(samples, self.selection() if clip else ()),
             model=model,
+            picture=self.drawable.get_id(),
             provider=config.get_property("provider"),
             width=self.seen[2],
             height=self.seen[3],
@@ -78,6 +87,13 @@ class Target:
             linear=self.linear,
             clip=clip,
         )
+
+    def finish(self, client, config, request, on_progress):
+        """Wait until the network has run, which `predict` began; return its notes."""
+        notes = client.wait(request, on_progress)[0]["notes"]
+        if everything(config):
+            notes = client.wait(client.send("fill"), on_progress)[0]["notes"]
+        return notes
 
     def compose(self, client, config, alpha, notes):
         """Yield the restored region as `Patches`, one band with defects after the other.
@@ -90,7 +106,7 @@ class Target:
         requests = {
             row: client.send(
                 "compose",
-                options=options(config),
+                **wanted(config),
                 alpha=alpha,
                 region=[left, top + row, width, min(BAND, height - row)],
             )
@@ -99,79 +115,10 @@ class Target:
         for row, request in requests.items():
             header, payload = client.wait(request)
             notes += header["notes"]
+            self.check_alive()
             if header["changed"]:
                 places = [(column, row + down, *size) for column, down, *size in header["places"]]
                 yield Patches(places, *halves(header, payload))
-
-
-class Patches:
-    """The parts of a region that are not as they were: rectangles in it, their samples and their masks."""
-
-    def __init__(self, places, pixels, mask):
-        self.places, self.pixels, self.mask = places, pixels, mask
-
-    def write(self, buffer, coding, x, y):
-        """Put the samples into a buffer in which the region begins at (x, y)."""
-        self._set(buffer, coding, x, y, self.pixels)
-
-    def write_mask(self, buffer, x, y):
-        """Put the mask into a buffer in which the region begins at (x, y)."""
-        self._set(buffer, "Y u8", x, y, self.mask)
-
-    def tiles(self, x, y):
-        """Return the column and row of GIMP's tiles that hold the patches where the region is at (x, y)."""
-        return {
-            (column, row)
-            for left, top, width, height in self.places
-            for column in range((x + left) // TILE, (x + left + width - 1) // TILE + 1)
-            for row in range((y + top) // TILE, (y + top + height - 1) // TILE + 1)
-        }
-
-    def _set(self, buffer, coding, x, y, samples):
-        pixel_size = len(samples) // max(len(self.mask), 1)
-        for left, top, width, height in self.places:
-            size = width * height * pixel_size
-            buffer.set(rect((x + left, y + top, width, height)), coding, bytes(samples[:size]))
-            samples = samples[size:]
-
-
-class Canvas:
-    """An empty drawable in which a region begins at (x, y).
-
-    It is drawn in the plug-in's own memory and handed over in whole tiles: GIMP need not send its empty ones.
-    """
-
-    def __init__(self, drawable, x=0, y=0):
-        self.x, self.y = x, y
-        self.buffer, self.coding = drawable.get_buffer(), Babl.get_name(drawable.get_format())
-        self.draft = Gegl.Buffer.new(self.coding, 0, 0, drawable.get_width(), drawable.get_height())
-
-    def draw(self, patches):
-        """Add the patches' samples, which are in the drawable's own format."""
-        patches.write(self.draft, self.coding, self.x, self.y)
-        self._hand_over(patches)
-
-    def draw_mask(self, patches):
-        """Add the patches' masks."""
-        patches.write_mask(self.draft, self.x, self.y)
-        self._hand_over(patches)
-
-    def _hand_over(self, patches):
-        for column, row in sorted(patches.tiles(self.x, self.y)):
-            tile = rect((column * TILE, row * TILE, TILE, TILE))
-            self.draft.copy(tile, Gegl.AbyssPolicy.NONE, self.buffer, tile)
-        self.buffer.flush()
-
-
-def halves(header, payload):
-    """Return the two parts of a payload, not copied."""
-    view = memoryview(payload)
-    return view[: header["pixels"]], view[header["pixels"] :]
-
-
-def rect(place):
-    """Return a rectangle (x, y, width, height) as Gegl wants it."""
-    return Gegl.Rectangle.new(*place)
 
 
 def _strips(place, pixel_size):
@@ -188,8 +135,47 @@ def read(drawable, place, coding):
         yield buffer.get(rect(strip), 1.0, coding, Gegl.AbyssPolicy.NONE)
 
 
-def copy_pixels(drawable, buffer):
-    """Copy all pixels of a drawable into a buffer."""
-    everything = rect((0, 0, drawable.get_width(), drawable.get_height()))
-    drawable.get_buffer().copy(everything, Gegl.AbyssPolicy.NONE, buffer, everything)
+def copy_pixels(drawable, buffer, x=0, y=0):
+    """Copy all pixels of a drawable into a buffer, to (x, y)."""
+    size = drawable.get_width(), drawable.get_height()
+    drawable.get_buffer().copy(rect((0, 0, *size)), Gegl.AbyssPolicy.NONE, buffer, rect((x, y, *size)))
     buffer.flush()
+
+
+def extent(drawable):
+    """Return where a drawable lies in the picture: x, y, width, height."""
+    return (*drawable.get_offsets()[1:], drawable.get_width(), drawable.get_height())
+
+
+def new_layer(source, name, place):
+    """Return an empty layer of the kind of another, with an alpha channel, that is not yet in the picture."""
+    x, y, width, height = place
+    layer = Gimp.Layer.new(
+        source.get_image(), name, width, height, source.type_with_alpha(), FULLY, Gimp.LayerMode.NORMAL
+    )
+    layer.set_offsets(x, y)
+    return layer
+
+
+def covering_copy(layer, place):
+    """Return a copy of a layer that covers a rectangle of the picture, too, and the copy's mask.
+
+    Neither is in the picture yet; the mask is none where the layer has none.
+    """
+    own = extent(layer)
+    left, top = min(own[0], place[0]), min(own[1], place[1])
+    right, bottom = (max(own[i] + own[i + 2], place[i] + place[i + 2]) for i in (0, 1))
+    whole = left, top, right - left, bottom - top
+    if whole == own:
+        copy = layer.copy()
+        return copy, copy.get_mask()
+    copy = new_layer(layer, layer.get_name(), whole)
+    copy.set_opacity(layer.get_opacity())
+    copy.set_mode(layer.get_mode())
+    copy.set_visible(layer.get_visible())
+    shift = own[0] - left, own[1] - top
+    copy_pixels(layer, copy.get_buffer(), *shift)
+    mask = copy.create_mask(Gimp.AddMaskType.BLACK) if layer.get_mask() else None
+    if mask:
+        copy_pixels(layer.get_mask(), mask.get_buffer(), *shift)
+    return copy, mask

@@ -11,16 +11,63 @@ import sys
 
 import gi
 
+gi.require_version("Gegl", "0.4")
 gi.require_version("Gimp", "3.0")
-from gi.repository import Gimp, GLib, GObject
+from gi.repository import Gegl, Gimp, GLib, GObject
 
+from alone import Alone
 from drawable import Target
 from dsr_core.editor.client import Client
 from dsr_core.editor.wire import PlugInError
+from earlier import latest_output, source_of
 from products import OUTPUTS, apply, make, product_of
-from settings import OPTIONS, argument, worker_python
+from settings import OPTIONS, adds, argument, everything, worker_python
 
-PROCEDURE = "plug-in-dust-scratch-removal"
+FILTER = "plug-in-dust-scratch-removal"
+MEND = "plug-in-dust-scratch-repair-selected"
+LABELS = {FILTER: "Remo_ve dust & scratches…", MEND: "Repair what is sele_cted"}
+HELP = {
+    FILTER: (
+        "Finds dust, hairs and scratches on scanned film and repairs them",
+        "A neural network finds and repairs them; every other pixel stays as it is, to the bit.",
+    ),
+    MEND: (
+        "Repairs all that is selected: what the filter for dust and scratches has missed",
+        "Repairs all that is selected, whatever it is, and adds it to the repairs that are there.",
+    ),
+}
+
+
+def targets_of(image, drawables):
+    """Return what is to be repaired, each once: for an earlier result, what that was made from."""
+    sources = {source.get_id(): source for source in map(source_of, drawables)}
+    if not sources:
+        raise PlugInError("Nothing is selected to repair; select a layer.")
+    return [Target(image, source) for source in sources.values()]
+
+
+def check(targets, config):
+    """Refuse what cannot end well, before the network runs; return what the user should know otherwise."""
+    if everything(config):
+        if Gimp.Selection.is_empty(targets[0].image):
+            raise PlugInError(
+                "Nothing is selected; draw around what is to be repaired, for instance with the lasso "
+                "(Tools > Selection Tools > Free Select)."
+            )
+        for target in targets:
+            if target.drawable.is_channel() and not target.drawable.is_layer_mask():
+                raise PlugInError(
+                    f"“{target.name}” is a channel: turn it into the selection (Channel to Selection in its "
+                    "menu; a quick mask with Shift+Q), and select the layer to repair."
+                )
+    largest, smallest = (config.get_property(name) for name in ("max-size", "min-size"))
+    if 0 < largest < smallest:
+        raise PlugInError(
+            f"“Largest size” ({largest} px) must be 0, which is no limit, or at least “Smallest size” "
+            f"({smallest} px)."
+        )
+    output = config.get_property("output")
+    return [remark for target in targets if (remark := product_of(output, target).check(target))]
 
 
 def repair(client, targets, config, dialog):
@@ -31,19 +78,19 @@ def repair(client, targets, config, dialog):
     results, notes = [], []
     output = config.get_property("output")
     Gimp.progress_init("Removing dust and scratches")
-    if not targets:
-        raise PlugInError("Nothing is selected to repair; select a layer.")
     for number, target in enumerate(targets):
         product = product_of(output, target)
-        ready, request = (dialog.ready, dialog.request) if dialog and number == 0 else (False, None)
-        if not ready and request is None:
-            request = target.predict(client, config)
+        shown = dialog if dialog and number == 0 else None
+        request = None if shown else target.predict(client, config)
         product.prepare(target)  # while the network runs
-        if ready:
-            notes += dialog.notes
-        else:
-            answer, _ = client.wait(request, lambda step, n=number: show_progress(step, n, len(targets)))
-            notes += answer["notes"]
+
+        def show(step, number=number, target=target):
+            target.check_alive()
+            Gimp.progress_update((number + step["done"] / max(step["total"], 1)) / len(targets))
+
+        said = shown.finish(show) if shown else target.finish(client, config, request, show)
+        if config.get_property("provider") != "auto":  # else what runs where, and why, is of no concern
+            notes += said
         bands = target.compose(client, config, product.alpha, notes)
         begin = list(itertools.islice(bands, 1 if target is targets[-1] else None))
         if begin:
@@ -54,32 +101,36 @@ def repair(client, targets, config, dialog):
     return results, dict.fromkeys(notes)
 
 
-def show_progress(step, number, count):
-    """Show how far the network is with a target, as a share of all."""
-    Gimp.progress_update((number + step["done"] / max(step["total"], 1)) / count)
-
-
 def run(procedure, run_mode, image, drawables, config, _data):
     """Run the filter: all of it, or nothing."""
+    Gegl.init(None)  # buffers of the plug-in's own complain without it
     try:
-        with Client(worker_python()) as client:  # first of all, because it needs a moment
-            targets = [Target(image, drawable) for drawable in drawables]
+        with Alone(image), Client(worker_python()) as client:  # the worker first, because it needs a moment
+            targets = targets_of(image, drawables)
             dialog = None
-            if run_mode == Gimp.RunMode.INTERACTIVE:
+            if run_mode == Gimp.RunMode.INTERACTIVE and procedure.get_name() == FILTER:
                 from dialog import Dialog
 
-                dialog = Dialog(procedure, config, client, targets[0])
+                if Gimp.Selection.is_empty(image):
+                    config.set_property("what", "found")  # whatever it was the last time
+                dialog = Dialog(procedure, config, client, targets, check)
                 if not dialog.run():
                     return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
+                targets.sort(key=lambda target: target is not dialog.target)  # its network has run
+            elif run_mode != Gimp.RunMode.NONINTERACTIVE and procedure.get_name() == MEND:
+                output = latest_output(targets[0].drawable, OUTPUTS) or "repairs"
+                config.set_property("output", output)
             output = config.get_property("output")
-            remarks = [product_of(output, target).check(target) for target in targets]
+            remarks = check(targets, config)
             results, notes = repair(client, targets, config, dialog)
-            products = make(output, results)
-        if products:
-            apply(image, output, products)
-            Gimp.displays_flush()
+            products = make(output, results, add=adds(config))
+            if products:
+                for product in products:
+                    product.target.check_alive()
+                apply(image, output, products)
+                Gimp.displays_flush()
         shown = [*dialog.notes, *dialog.remarks] if dialog else []
-        for note in (*notes, *filter(None, remarks)):
+        for note in (*notes, *remarks):
             if note not in shown:
                 Gimp.message(note)
     except PlugInError as error:
@@ -109,6 +160,52 @@ def add_option(procedure, option, flags):
         procedure.add_double_argument(*shown, *limits, default, flags)
 
 
+def add_arguments(procedure, *, mend):
+    """Give a procedure its arguments; to mend is to repair all that is selected and to keep the rest."""
+    both = GObject.ParamFlags.READWRITE
+    procedure.add_choice_argument(
+        "what",
+        "Ta_ke",
+        "What is to be repaired",
+        choice([("found", "What the network finds"), ("selected", "All that is selected")]),
+        "selected" if mend else "found",
+        both,
+    )
+    for option in OPTIONS:
+        add_option(procedure, option, both)
+    procedure.add_choice_argument(
+        "output",
+        "O_utput",
+        "What becomes of the repairs",
+        choice((name, product.label) for name, product in OUTPUTS.items()),
+        next(iter(OUTPUTS)),
+        both,
+    )
+    procedure.add_choice_argument(
+        "earlier",
+        "Pre_vious repairs",
+        "What becomes of the result of an earlier run, which may have been edited",
+        choice([("replace", "Replace them"), ("add", "Keep them and add to them")]),
+        "add" if mend else "replace",
+        both,
+    )
+    procedure.add_choice_argument(
+        "provider",
+        "Runs o_n",
+        "Where the network runs",
+        choice([("auto", "Automatic"), ("cuda", "Graphics card (CUDA)"), ("cpu", "Processor")]),
+        "auto",
+        both,
+    )
+    procedure.add_string_argument(
+        "model",
+        "_Model",
+        "fast, 1, 2 or 3 for a model that comes along, or the path of an ONNX file",
+        "3",
+        both,
+    )
+
+
 class Plugin(Gimp.PlugIn):
     """What GIMP asks for: the procedure's name, its place in the menu and its arguments."""
 
@@ -116,7 +213,7 @@ class Plugin(Gimp.PlugIn):
         return False
 
     def do_query_procedures(self):
-        return [PROCEDURE]
+        return [FILTER, MEND]
 
     def do_create_procedure(self, name):
         procedure = Gimp.ImageProcedure.new(self, name, Gimp.PDBProcType.PLUGIN, run, None)
@@ -124,43 +221,13 @@ class Plugin(Gimp.PlugIn):
         procedure.set_sensitivity_mask(
             Gimp.ProcedureSensitivityMask.DRAWABLE | Gimp.ProcedureSensitivityMask.DRAWABLES
         )
-        procedure.set_menu_label("Remo_ve dust & scratches…")
+        procedure.set_menu_label(LABELS[name])
         procedure.add_menu_path("<Image>/Filters/Enhance")
-        procedure.set_documentation(
-            "Finds dust, hairs and scratches on scanned film and repairs them",
-            "Finds dust, hairs and scratches on scanned film with a neural network and repairs them; "
-            "every other pixel stays as it is, to the bit.",
-            name,
-        )
+        procedure.set_documentation(*HELP[name], name)
         procedure.set_attribution(
             "The dust-scratch-removal authors", "The dust-scratch-removal authors", "2026"
         )
-        both = GObject.ParamFlags.READWRITE
-        for option in OPTIONS:
-            add_option(procedure, option, both)
-        procedure.add_choice_argument(
-            "output",
-            "O_utput",
-            "What becomes of the repairs",
-            choice((name, product.label) for name, product in OUTPUTS.items()),
-            next(iter(OUTPUTS)),
-            both,
-        )
-        procedure.add_choice_argument(
-            "provider",
-            "Runs o_n",
-            "Where the network runs",
-            choice([("auto", "Automatic"), ("cuda", "Graphics card (CUDA)"), ("cpu", "Processor")]),
-            "auto",
-            both,
-        )
-        procedure.add_string_argument(
-            "model",
-            "_Model",
-            "fast, 1, 2 or 3 for a model that comes along, or the path of an ONNX file",
-            "3",
-            both,
-        )
+        add_arguments(procedure, mend=name == MEND)
         return procedure
 
 

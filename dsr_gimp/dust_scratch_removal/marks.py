@@ -6,17 +6,18 @@ gi.require_version("Gegl", "0.4")
 gi.require_version("Gimp", "3.0")
 from gi.repository import Gegl, Gimp
 
-from drawable import Canvas
+from canvas import Canvas
 from product import Product, reselect, selected_items
 
 
 class Marked(Product):
     """The defects as a channel of the picture's size; one for all targets."""
 
+    name = "channel"
     label = "Only mark the defects, as a channel"
 
-    def __init__(self, target):
-        super().__init__(target)
+    def __init__(self, target, earlier=None, *, add=False):
+        super().__init__(target, earlier, add=add)
         image = target.image
         corner = [start + moved for start, moved in zip(target.region[:2], target.offset, strict=True)]
         self.channel = Gimp.Channel.new(
@@ -51,6 +52,7 @@ class Marked(Product):
 class Selected(Marked):
     """The defects as the selection."""
 
+    name = "selection"
     label = "Only select the defects"
 
     def put(self):

@@ -5,35 +5,45 @@ import gi
 gi.require_version("Gimp", "3.0")
 from gi.repository import Gimp
 
-from drawable import Canvas, copy_pixels
+from canvas import Canvas, Drawn
+from drawable import FULLY, copy_pixels, covering_copy, extent, new_layer
 from dsr_core.editor.wire import PlugInError
+from earlier import locked, result_of
 from marks import Marked, Selected
-from product import NewItem, Product, reselect, selected_items
-
-FULLY = 100.0  # a layer's opacity, in per cent
+from overlay import difference, marked
+from product import NewItem, Product, must, reselect, selected_items
 
 
 class RestoredCopy(NewItem):
     """A copy of a target with everything repaired."""
 
+    name = "restored"
     label = "A restored layer"
 
-    def __init__(self, target):
-        super().__init__(target)
-        self.item = self._copy()
-        self.item.set_name(f"{target.name} (restored)")
-        self.buffer = self.item.get_buffer()
-
-    @staticmethod
-    def check(target):
-        """Refuse a layer mask."""
-        if target.drawable.is_layer_mask():
-            raise PlugInError("A layer mask can only be repaired in place; choose that as the output.")
+    def __init__(self, target, earlier=None, *, add=False):
+        super().__init__(target, earlier, add=add)
+        source = target.drawable
+        if self.old and extent(self.old) != extent(source):
+            self.old = None  # cropped or moved since: what it shows lies elsewhere
+        self.item = self.old.copy() if self.old else self._copy()
+        self.item.set_lock_content(False)  # GIMP ends a plug-in that draws on what is locked
+        if not self.old:
+            self.item.set_name(f"{target.name} (restored)")
+        self.canvas = Drawn(self.item, *target.region[:2])
 
     def draw(self, patches):
-        """Add patches."""
-        patches.write(self.buffer, self.target.format, *self.target.region[:2])
-        self.buffer.flush()
+        """Add patches; what an earlier run has changed stays."""
+        if self.old:
+            patches = patches.less(self._changed)
+            patches.lay(self.canvas.buffer, self.canvas.coding, self.target.format, *self.target.region[:2])
+        else:
+            patches.write(self.canvas.buffer, self.target.format, *self.target.region[:2])
+        self.canvas.buffer.flush()
+
+    def _changed(self, place):
+        here = self.canvas.samples(place)
+        there = Drawn(self.target.drawable, *self.target.region[:2]).samples(place)
+        return marked(difference(here, there), len(here) // (place[2] * place[3]))
 
     def _copy(self):
         """Return a copy of the target that is not yet in the picture: a plain layer or channel."""
@@ -57,29 +67,29 @@ class RestoredCopy(NewItem):
 class Repairs(NewItem):
     """A new layer that holds a target's repairs and is empty elsewhere."""
 
+    name = "repairs-alpha"
     label = "A layer of repairs, transparent elsewhere"
     alpha = "masked"
 
-    def __init__(self, target):
-        super().__init__(target)
+    def __init__(self, target, earlier=None, *, add=False):
+        super().__init__(target, earlier, add=add)
         source, (x, y, width, height) = target.drawable, target.region
-        self.item = Gimp.Layer.new(
-            target.image,
-            f"{target.name} (repairs)",
-            width,
-            height,
-            source.type_with_alpha(),
-            FULLY,
-            Gimp.LayerMode.NORMAL,
-        )
-        self.item.set_offsets(target.offset[0] + x, target.offset[1] + y)
+        left, top = target.offset[0] + x, target.offset[1] + y
         self.hidden = source.get_mask() if source.get_mask() and source.get_apply_mask() else None
-        self.pixels = Canvas(self.item)
-        self.mask = self._new_mask()
+        if self.old:
+            self.item, self.mask = covering_copy(self.old, (left, top, width, height))
+        else:
+            self.item = new_layer(source, f"{target.name} (repairs)", (left, top, width, height))
+            self.mask = self._new_mask()
+        corner = [begin - own for begin, own in zip((left, top), self.item.get_offsets()[1:], strict=True)]
+        kind = Drawn if self.old else Canvas
+        self.pixels = kind(self.item, *corner)
+        self.marks = kind(self.mask, *corner) if self.mask else None
 
-    @staticmethod
-    def check(target):
+    @classmethod
+    def check(cls, target):
         """Return a remark on a layer that a layer above it cannot follow."""
+        super().check(target)
         drawable = target.drawable
         ordinary = drawable.get_mode() in (Gimp.LayerMode.NORMAL, Gimp.LayerMode.NORMAL_LEGACY)
         if not ordinary or drawable.get_opacity() < FULLY or drawable.get_filters():
@@ -94,21 +104,26 @@ class Repairs(NewItem):
         return self.item.create_mask(Gimp.AddMaskType.WHITE) if self.hidden else None
 
     def draw(self, patches):
-        """Add patches."""
+        """Add patches; what an earlier run has repaired stays."""
+        if self.old:
+            patches = patches.less(self.pixels.taken)
         self.pixels.draw(patches)
 
     def put(self):
         """Insert the layer with its mask."""
         super().put()
-        if self.hidden:
-            x, y, *_ = self.target.region
+        if self.hidden and self.mask:
+            x, y = (
+                own - begin
+                for own, begin in zip(self.item.get_offsets()[1:], self.target.offset, strict=True)
+            )
             self.mask.combine_masks(self.hidden, Gimp.ChannelOps.INTERSECT, -x, -y)
-        if self.mask:
+        if self.mask and not self.item.get_mask():
             self.item.add_mask(self.mask)
 
     def discard(self):
         """Free the memory that GIMP would keep until the picture is closed."""
-        if self.mask:
+        if self.mask and not self.item.get_mask():
             self.mask.delete()
         super().discard()
 
@@ -116,27 +131,30 @@ class Repairs(NewItem):
 class MaskedRepairs(Repairs):
     """The same with a mask that shows the repairs, so that a wrong one can be painted away."""
 
+    name = "repairs"
     label = "A layer of repairs, with a mask"
     alpha = "added"
 
     def _new_mask(self):
-        mask = self.item.create_mask(Gimp.AddMaskType.BLACK)
-        self.marks = Canvas(mask)
-        return mask
+        return self.item.create_mask(Gimp.AddMaskType.BLACK)
 
     def draw(self, patches):
-        """Add patches."""
-        super().draw(patches)
-        self.marks.draw_mask(patches)
+        """Add patches; what an earlier run has repaired and its mask shows stays."""
+        if self.old:
+            patches = patches.less((self.marks or self.pixels).taken)
+        self.pixels.draw(patches)
+        if self.marks:
+            self.marks.draw_mask(patches)
 
 
 class InPlace(Product):
     """A target's own pixels, to the bit, and changed in a way that can be undone."""
 
+    name = "in-place"
     label = "In place"
 
-    @staticmethod
-    def check(target):
+    @classmethod
+    def check(cls, target):
         """Refuse what GIMP does not let plug-ins change."""
         drawable = target.drawable
         if isinstance(drawable, Gimp.Layer) and type(drawable) is not Gimp.Layer:
@@ -144,9 +162,10 @@ class InPlace(Product):
                 f"“{target.name}” is not a plain layer and cannot be changed in place; "
                 "choose a new layer as the output."
             )
-        if drawable.get_lock_content():
+        if locked(drawable):
             raise PlugInError(
-                f"The pixels of “{target.name}” are locked; unlock them or choose a new layer as the output."
+                f"The pixels of “{target.name}” are locked, or those of its group; "
+                "unlock them, or choose a new layer as the output."
             )
 
     @staticmethod
@@ -167,11 +186,12 @@ class InPlace(Product):
         saved = None if Gimp.Selection.is_empty(image) else Gimp.Selection.save(image)
         if saved:
             Gimp.Selection.none(image)
-        drawable.merge_shadow(True)
+        merged = drawable.merge_shadow(True)
         if saved:
             image.select_item(Gimp.ChannelOps.REPLACE, saved)
             image.remove_channel(saved)
             reselect(image, *selected)
+        must(merged)
         drawable.update(*self.target.region)
 
     def discard(self):
@@ -180,12 +200,7 @@ class InPlace(Product):
 
 
 OUTPUTS = {
-    "repairs": MaskedRepairs,
-    "repairs-alpha": Repairs,
-    "restored": RestoredCopy,
-    "in-place": InPlace,
-    "selection": Selected,
-    "channel": Marked,
+    product.name: product for product in (MaskedRepairs, Repairs, RestoredCopy, InPlace, Selected, Marked)
 }
 
 
@@ -195,12 +210,23 @@ def product_of(output, target):
     return RestoredCopy if issubclass(wanted, Repairs) and not target.drawable.is_layer() else wanted
 
 
-def make(output, results):
-    """Return the finished products of all targets. The picture has not changed yet, whatever fails here."""
+def make(output, results, *, add):
+    """Return the finished products of all targets. The picture has not changed yet, whatever fails here.
+
+    Parameters
+    ----------
+    output
+        A name among `OUTPUTS`.
+    results
+        Each target with its bands of patches.
+    add
+        Whether an earlier result keeps what it holds; it is replaced otherwise.
+    """
     made = []
     try:
         for target, bands in results:
-            made.append(product_of(output, target)(target))
+            kind = product_of(output, target)
+            made.append(kind(target, result_of(target.drawable, kind.name), add=add))
             for patches in bands:
                 made[-1].draw(patches)
     except Exception:

@@ -16,9 +16,20 @@ def argument(option):
     return option["name"].replace("_", "-")
 
 
-def options(config):
+def everything(config):
+    """Say whether all that is selected is to be repaired, and not what the network finds."""
+    return config.get_property("what") == "selected"
+
+
+def adds(config):
+    """Say whether an earlier result is kept: what is selected is always added to it."""
+    return everything(config) or config.get_property("earlier") == "add"
+
+
+def wanted(config):
     """Return what is chosen, as the worker expects it."""
-    return {option["name"]: config.get_property(argument(option)) for option in OPTIONS}
+    options = {option["name"]: config.get_property(argument(option)) for option in OPTIONS}
+    return {"options": options, "everything": everything(config)}
 
 
 def worker_python():

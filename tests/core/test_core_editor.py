@@ -6,13 +6,15 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
 
-from dsr_core import Options, restore
+import dsr_core
+from dsr_core import Options, compose, fill, restore, run
 from dsr_core.editor.client import Client, WorkerEndedError
-from dsr_core.editor.patches import blend_selected, outlines, shrink, shrink_mask
+from dsr_core.editor.patches import LEFT_OUT, blend_selected, outlines, shrink, shrink_mask
 from dsr_core.editor.wire import MAGIC, PROTOCOL, PlugInError, read_frame, write_frame
 from dsr_core.grain import REACH
 from tests.gimp.scene import HEIGHT, WIDTH, scene
@@ -35,9 +37,9 @@ def shape_of(picture: np.ndarray) -> dict:
     return {"width": width, "height": height, "channels": channels, "dtype": kind, "linear": False}
 
 
-def predict(client: Client, picture: np.ndarray, model: Path, clip: bytes = b"", **fields):
-    more = {**shape_of(picture), "clip": bool(clip), "model": str(model), "provider": "cpu"}
-    return ask(client, "predict", picture.tobytes(), clip, **{**more, **fields})
+def predict(client: Client, image: np.ndarray, model: Path, clip: bytes = b"", **fields):
+    more = {**shape_of(image), "clip": bool(clip), "model": str(model), "provider": "cpu"}
+    return ask(client, "predict", image.tobytes(), clip, **{**more, **fields})
 
 
 def start_large(client: Client, model: Path, side: int) -> int:
@@ -115,6 +117,65 @@ def test_clip_keeps_repairs_out(client: Client, toy_model: Path):
     assert header["changed"] == (wanted.mask & (clip > 0)).sum()
     preview, *_ = ask(client, "preview", options={}, view=WHOLE, step=1, after=False)
     assert 0 < preview["defects"] < wanted.defects
+
+
+def test_everything_that_is_selected_is_filled(client: Client, toy_model: Path):
+    picture = scene("u16", 3)
+    clip = np.zeros((HEIGHT, WIDTH), np.uint8)
+    clip[20:40, 30:60], clip[19, 30:60] = 200, 100  # what is selected by less than half does not count
+    predict(client, picture, toy_model, clip.tobytes())
+    asked = {"options": {}, "region": WHOLE, "alpha": "kept"}
+    before = ask(client, "compose", **asked)
+    assert ask(client, "fill")[0]["type"] == "predicted"
+    mask = clip >= 128
+    prediction = run(dsr_core.predict(picture, model=toy_model, provider="cpu"))
+    wanted = compose(run(fill(prediction, mask)), mask=mask)
+    header, payload, seen = ask(client, "compose", everything=True, **asked)
+    assert seen == []
+    image, shown = put_in(picture, header, payload)
+    np.testing.assert_array_equal(image, wanted.image)
+    np.testing.assert_array_equal(shown, mask * np.uint8(255))
+    assert ask(client, "compose", **asked)[0] == {**before[0], "id": ANY}  # what is found is as it was
+    predict(client, picture, toy_model)
+    with pytest.raises(PlugInError, match="Nothing is selected"):
+        ask(client, "fill")
+
+
+def test_a_defect_is_taken_out_and_in_again(client: Client, toy_model: Path):
+    picture = scene("u8", 3)
+    predict(client, picture, toy_model, picture=7)
+    found = restore(picture, model=toy_model, provider="cpu")
+    header, payload, _ = ask(client, "defects", options={})
+    places = np.frombuffer(payload, np.int32).reshape(-1, 2)
+    assert header["count"] == len(places) == found.defects
+    sizes = np.bincount(found.labels[found.mask])
+    numbers = found.labels[places[:, 1], places[:, 0]]  # a pixel of each, from large to small
+    assert sorted(numbers.tolist()) == list(range(1, found.defects + 1))
+    assert (np.diff(sizes[numbers]) <= 0).all()
+    label = numbers[0]
+    click = {"options": {}, "x": int(places[0, 0]), "y": int(places[0, 1]), "reach": 0}
+    view = {"options": {}, "view": WHOLE, "step": 1, "after": False}
+    assert ask(client, "toggle", **click)[0]["changed"] is True
+    for options in ({}, {"sensitivity": 0.9, "grow": 4}):
+        header, payload, _ = ask(client, "compose", options=options, region=WHOLE, alpha="kept")
+        _, mask = put_in(picture, header, payload)
+        assert not mask[found.labels == label].any()
+    header, payload, _ = ask(client, "preview", **view)
+    marks = np.frombuffer(payload[header["pixels"] :], np.uint8).reshape(HEIGHT, WIDTH, 4)
+    assert (marks == LEFT_OUT).all(-1).any()
+    assert header["defects"] == found.defects - 1
+    _, payload, _ = ask(client, "defects", options={})
+    assert sorted(zip(*np.frombuffer(payload, np.int32).reshape(-1, 2).T, strict=True)) == sorted(
+        zip(*places.T, strict=True)
+    )  # one can go there, to take it in again
+
+    predict(client, scene("u8", 3, 1), toy_model, picture=8)  # another, and this one again
+    predict(client, picture, toy_model, picture=7)
+    assert ask(client, "preview", **view)[0]["defects"] == found.defects - 1
+    assert ask(client, "toggle", **click)[0]["changed"] is True
+    assert ask(client, "preview", **view)[0]["defects"] == found.defects
+    clean = np.argwhere(~found.mask)[0]
+    assert ask(client, "toggle", options={}, x=int(clean[1]), y=int(clean[0]), reach=0)[0]["changed"] is False
 
 
 @pytest.mark.parametrize(

@@ -99,11 +99,11 @@ class Job:
 def _python() -> list[Path | str]:
     """Return what this Python needs to run in a root of another Debian: its own folders."""
     base = Path(sys.base_prefix)
-    if base != Path("/usr"):
-        return list({base, Path(sys.prefix)} if not Path(sys.prefix).is_relative_to(REPOSITORY) else {base})
-    executable = Path(sys.executable).resolve()
-    return [
-        executable,
-        Path(sysconfig.get_path("stdlib")),
-        *([] if sys.prefix == "/usr" else [Path(sys.prefix)]),
-    ]
+    needed = [base]
+    if base == Path("/usr"):
+        needed = [Path(sys.executable).resolve(), Path(sysconfig.get_path("stdlib"))]
+    for folder in (Path(sys.prefix), *map(Path, sys.path)):
+        known = [REPOSITORY, *needed, *([Path("/usr")] if base == Path("/usr") else [])]
+        if folder.is_dir() and not any(folder.is_relative_to(place) for place in known):
+            needed.append(folder)
+    return needed

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dsr_core import Options, Restoration, restore
+from dsr_core import Options, Restoration, compose, fill, predict, restore, run
 from dsr_core.editor.patches import blend_selected, occupied
+from dsr_core.grain import REACH
+from dsr_core.models import find_model
 from tests.gimp.batches import PRECISIONS, Outcome
 from tests.gimp.scene import HEIGHT, TYPES, WIDTH, scene, tall_scene
 
@@ -157,6 +159,108 @@ def test_channels(batch: Outcome, expected):
         np.testing.assert_array_equal(batch.raw(name, np.uint8, HEIGHT, WIDTH), wanted.image)
 
 
+def around(region: tuple[int, int, int, int], margin: int) -> tuple[slice, slice]:
+    """Return what the network sees of a region of the scene."""
+    x, y, width, height = region
+    return slice(max(y - margin, 0), y + height + margin), slice(max(x - margin, 0), x + width + margin)
+
+
+OUTPUTS = {"repairs": "u16", "repairs-alpha": "u8", "restored": "float", "in-place": "half"}
+
+
+@pytest.mark.parametrize("output", OUTPUTS)
+def test_a_miss_is_mended_into_the_same_result(batch: Outcome, expected, toy_model: Path, output: str):
+    said = batch.result("mend")
+    layers, (x, y, width, height) = said["results"][output]
+    kind, margin = OUTPUTS[output], find_model(str(toy_model)).margin + REACH
+    scan, found = scene(kind, 3), expected(kind, 3)
+    first = np.zeros((HEIGHT, WIDTH), np.bool_)
+    first[5:35, 5:45] = found.mask[5:35, 5:45]
+    once = np.where(first[..., None], found.image, scan)
+    second = np.zeros_like(first)
+    clip = batch.raw(f"mend-{output}-clip", np.uint8, HEIGHT, WIDTH)
+    second[: HEIGHT - 2, : WIDTH - 3] = (clip >= 128)[2:, 3:]
+    touched = np.zeros_like(first)
+    touched[: HEIGHT - 2, : WIDTH - 3] = (clip > 0)[2:, 3:]
+    (top, bottom), (left, right) = (np.flatnonzero(touched.any(axis))[[0, -1]] for axis in (1, 0))
+    part = around((left, top, right - left + 1, bottom - top + 1), margin)
+    seen = (once if output == "in-place" else scan)[part]
+    prediction = run(predict(seen, model=toy_model, provider="cpu"))
+    mended = compose(run(fill(prediction, second[part])), mask=second[part])
+    new = second & ~first if output != "in-place" else second
+    twice = once.copy()
+    twice[part] = np.where(new[part][..., None], mended.image, once[part])
+    assert (first & second).any()
+    assert (second & ~found.mask).any()
+    if output in ("in-place", "restored"):
+        np.testing.assert_array_equal(batch.raw(f"mend-{output}", TYPES[kind], HEIGHT, WIDTH, 3), twice)
+        return
+    assert layers == [["scan (repairs)", [x, y]], ["scan", [3, 2]]]
+    assert (x, y) == (8, 7)
+    assert x + width - 3 == right + 1
+    shown, part = first | second, (slice(y - 2, y - 2 + height), slice(x - 3, x - 3 + width))
+    assert not shown.sum() - shown[part].sum()
+    pixels = batch.raw(f"mend-{output}", TYPES[kind], height, width, 4)
+    np.testing.assert_array_equal(pixels[shown[part]][:, :3], twice[shown])
+    if output == "repairs":
+        mask = batch.raw(f"mend-{output}-mask", np.uint8, height, width)
+        np.testing.assert_array_equal(mask, shown[part] * np.uint8(255))
+        assert (pixels[shown[part]][:, 3] == 65535).all()
+    else:
+        np.testing.assert_array_equal(pixels[..., 3], shown[part] * np.uint8(255))
+
+
+def test_to_mend_something_has_to_be_selected(batch: Outcome):
+    said = batch.result("mend")
+    assert "Nothing is selected; draw around" in said["nothing"]
+    assert "“painted” is a channel: turn it into the selection" in said["channel"]
+
+
+def test_a_second_run_works_on_the_scan(batch: Outcome, expected):
+    *runs, original, duplicate, renamed = batch.result("again")
+    wanted = expected("u8", 3, sensitivity=0.9)
+    for output, layers in zip(("repairs", "repairs-alpha", "restored"), runs, strict=True):
+        assert layers == [[f"my {output}", [0, 0]], ["scan", [0, 0]]]
+        channels = 3 if output == "restored" else 4
+        image = batch.raw(f"again-{output}", np.uint8, HEIGHT, WIDTH, channels)
+        np.testing.assert_array_equal(image[wanted.mask][:, :3], wanted.image[wanted.mask])
+    assert original == duplicate == ["scan (repairs)", "scan"]
+    assert renamed == ["scan (repairs)", "another name"]
+    # what the person painted stays, what is found is added to it
+    found, bright = expected("u8", 3), expected("u8", 3, polarity="bright")
+    mask = np.where(bright.mask, 255, 0)
+    mask[:, :2] = 7
+    added = batch.raw("again-added-mask", np.uint8, HEIGHT, WIDTH)
+    np.testing.assert_array_equal(added, mask)
+    pixels = batch.raw("again-added", np.uint8, HEIGHT, WIDTH, 4)
+    shown = mask == 255
+    np.testing.assert_array_equal(pixels[shown][:, :3], bright.image[shown])
+    np.testing.assert_array_equal(pixels[:, :2], patched(found.image, found.mask)[:, :2])
+
+
+def test_locks_are_heeded_before_the_network_runs(batch: Outcome, expected):
+    said = batch.result("locks")
+    for name in ("layer", "mask", "group"):
+        assert "are locked, or those of its group" in said[name]
+    assert "“scan (restored)” is locked" in said["earlier"]
+    names = ["scan (repairs)", "scan (repairs) #1", "scan (restored)", "scan"]
+    outer, inner = said["layers"]
+    assert len(outer) == len(inner) + 1 == len(names) + 1
+    assert said["copy"] is False
+    wanted = expected("u8", 4)
+    np.testing.assert_array_equal(batch.raw("locks-restored", np.uint8, HEIGHT, WIDTH, 4), wanted.image)
+    for lock in ("position", "visibility", "alpha"):
+        pixels = batch.raw(f"locks-set_lock_{lock}", np.uint8, HEIGHT, WIDTH, 4)
+        np.testing.assert_array_equal(pixels, wanted.image)
+
+
+def test_nothing_found_clears_nothing_and_is_said(batch: Outcome):
+    assert batch.result("nothing_found") is True
+    said = batch.process.stdout + batch.process.stderr
+    assert "No dust or scratches were found" in said
+    assert "running on the CPU" not in said  # where it was left to the filter
+
+
 def test_script_fu_with_every_argument(batch: Outcome, expected):
     assert batch.result("from_script_fu") is True
     options = {
@@ -172,7 +276,8 @@ def test_script_fu_with_every_argument(batch: Outcome, expected):
 
 
 def test_menu(batch: Outcome):
-    assert batch.result("menu") == [["<Image>/Filters/Enhance"], "Remove dust & scratches…"]
+    labels = "Remove dust & scratches…", "Repair what is selected"
+    assert batch.result("menu") == [[["<Image>/Filters/Enhance"], label] for label in labels]
 
 
 @pytest.mark.parametrize(
@@ -180,7 +285,6 @@ def test_menu(batch: Outcome):
     [
         ("model", "There is no model /job/none.onnx"),
         ("cuda", "CUDA"),
-        ("locked", "are locked; unlock them"),
         ("gone", "/nowhere/python, cannot be started"),
         ("empty", "dust-scratch-removal is not in /usr/bin/python3"),
         ("old", "do not fit together; run `dsr-gimp install` again"),

@@ -1,7 +1,7 @@
 """The filter worked by hand, so to speak, on a virtual screen: menu, slider, preview, OK, undo, Cancel."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -47,8 +47,18 @@ def landscape() -> np.ndarray:
     return np.rint(picture.clip(0, 1) * 65535).astype(np.uint16)
 
 
-def run_desktop(job: Job, screen: int, scan: np.ndarray) -> Job:
-    """Work the filter on a scan; the screenshots and what was seen lie in the job's folder afterwards."""
+MISS = (600, 420, 660, 420, 660, 460, 600, 460)
+
+
+def run_desktop(
+    job: Job, screen: int, scan: np.ndarray, miss: Sequence[int] = MISS, patience: int = 4
+) -> Job:
+    """Work the filter on a scan; the screenshots and what was seen lie in the job's folder afterwards.
+
+    ``miss`` are the corners, x and y, of what is selected with the lasso and mended; ``patience`` are the
+    seconds that the network gets.
+    """
+    (job.folder / "in" / "desktop.json").write_text(json.dumps([miss, patience]))
     cv2.imwrite(str(job.folder / "in" / "scan.png"), scan[..., ::-1])
     job.dsr_gimp("install")
     done = job.run("python3", "/job/inside/desktop.py", str(screen), check=False)
@@ -73,27 +83,55 @@ def test_worked_by_hand(version: str, desktops: dict[str, Future[Job]], toy_mode
     out = job.folder / "out"
     report = json.loads((out / "report.json").read_text())
     assert report["workers"] == 1
-    assert report["layers"] == ["scan (repairs)", "scan"]
+    assert report["size"][0] <= 1366
+    assert report["size"][1] <= 768 - 60  # with a panel and the window's own bar
+    assert report["refused"] is True  # the dialog stayed, for its fields contradict one another
+    assert report["help"].endswith("dust_scratch_removal/help.html\n")
+    assert report["layers"] == report["mended"] == ["scan (repairs)", "scan"]
     assert report["undone"] == ["scan"]  # one step
     assert report["repeated"] is True
-    assert [name for name, _ in report["before_cancel"]] == ["scan (repairs)", "scan (repairs)", "scan"]
+    assert "at work on this picture already" in report["second_run"]
+    assert [name for name, _ in report["before_cancel"]] == ["scan (repairs)"] * 2 + ["scan", "other"]
     assert report["cancelled_in_dialog"] == report["before_cancel"]
     assert report["cancelled_in_progress_bar"] == report["before_cancel"]
+    assert report["after_deletion"] == ["scan (repairs)", "other"]
 
-    # The slider was moved two pages, to 0.7, and the settings were remembered.
-    wanted = restore(landscape(), Options(sensitivity=0.7), model=toy_model, provider="cpu").mask
-    for name in ("mask", "mask-repeated"):
-        mask = np.frombuffer((out / f"{name}.raw").read_bytes(), np.uint8).reshape(HEIGHT, WIDTH)
-        np.testing.assert_array_equal(mask, wanted * np.uint8(255))
+    # The slider was moved two pages, to 0.7, the largest defect taken out, and the settings were remembered.
+    found = restore(landscape(), Options(sensitivity=0.7), model=toy_model, provider="cpu")
+    wanted = found.mask & (found.labels != np.argmax(np.bincount(found.labels[found.mask])))
+    masks = {
+        name: np.frombuffer((out / f"{name}.raw").read_bytes(), np.uint8).reshape(HEIGHT, WIDTH)
+        for name in ("mask", "mask-mended", "mask-unmended", "mask-repeated")
+    }
+    for name in ("mask", "mask-unmended"):
+        np.testing.assert_array_equal(masks[name], wanted * np.uint8(255))
+    np.testing.assert_array_equal(masks["mask-repeated"], found.mask * np.uint8(255))
+    assert not wanted[420:460, 600:660].all()
+    wanted[420:460, 600:660] = True
+    np.testing.assert_array_equal(masks["mask-mended"], wanted * np.uint8(255))
+
+    log = (out / "desktop.log").read_text(errors="replace")
+    assert "“scan” was deleted while the filter was at work" in log
+    assert "The picture was closed while the filter was at work" in log
+    assert "running on the CPU" not in log  # where it runs was left to the filter
+    ours = [line for line in log.splitlines() if "dust_scratch_removal" in line]
+    assert not [line for line in ours if "CRITICAL" in line or "assertion" in line]
 
     # The preview followed: the slider added outlines, the zoom and "After" showed something else.
     shots = {
         name: cv2.imread(str(out / f"{name}.png"))
-        for name in ("dialog-first", "dialog", "dialog-zoomed", "dialog-after")
+        for name in ("dialog-first", "dialog", "dialog-zoomed", "dialog-after", "dialog-clicked")
     }
-    first, moved, zoomed, after = (shot[:, : shot.shape[1] // 2].astype(int) for shot in shots.values())
+    first, moved, zoomed, after, clicked = (
+        shot[:, : shot.shape[1] // 2].astype(int) for shot in shots.values()
+    )
     assert np.abs(moved - first).max(-1).astype(bool).sum() > 200
     assert np.abs(zoomed - moved).max(-1).astype(bool).mean() > 0.3
     red = [((picture[..., 2] > 200) & (picture[..., 1] < 90)).sum() for picture in (first, moved, after)]
     assert red[1] > red[0] > 1000
     assert red[2] < 50
+    yellow = (clicked[..., 2] > 200) & (clicked[..., 1] > 170) & (clicked[..., 0] < 90)
+    assert yellow.sum() > 200  # what was taken out
+    large = cv2.imread(str(out / "dialog-large.png"))
+    assert large.shape[:2] == (800, 1300)
+    assert large[200:520, 560:760].std() > 5  # the picture has grown with the window

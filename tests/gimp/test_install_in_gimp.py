@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dsr_core import restore
+from dsr_core import Options, restore
 from dsr_gimp.installer import plugin_files
 from tests.gimp.roots import SUITES, Job
 from tests.gimp.scene import scene
@@ -17,6 +17,10 @@ SCRIPT = """(let* ((image (car (gimp-file-load RUN-NONINTERACTIVE "/job/in/scan.
   (plug-in-dust-scratch-removal #:run-mode RUN-NONINTERACTIVE #:image image #:drawables layers
                                 #:provider "cpu" #:output "in-place")
   (file-png-export #:run-mode RUN-NONINTERACTIVE #:image image #:file "/job/out/scan.png"))"""
+
+FLATTEN = """(let* ((image (car (gimp-file-load RUN-NONINTERACTIVE "/job/out/cleaned/scan.png.xcf"))))
+  (gimp-image-flatten image)
+  (file-png-export #:run-mode RUN-NONINTERACTIVE #:image image #:file "/job/out/seen.png"))"""
 
 
 @pytest.mark.parametrize("version", SUITES)
@@ -38,6 +42,20 @@ def test_install_run_and_uninstall(version: str, make_job: Callable[[str], Job],
     job.batch(SCRIPT, "plug-in-script-fu-eval", path=path)
     result = cv2.imread(str(job.folder / "out" / "scan.png"), cv2.IMREAD_UNCHANGED)[..., ::-1]
     np.testing.assert_array_equal(result, restore(picture, model=toy_model, provider="cpu").image)
+
+    (job.folder / "in" / "broken.png").write_text("this is no picture")
+    results = job.folder / "out" / "cleaned"
+    cleaned = job.dsr_gimp("clean", "/job/in", "--output-dir", "/job/out/cleaned", "--grow", "2", check=False)
+    assert "scan.png: saved as scan.png.xcf" in cleaned.stdout
+    assert "broken.png: " in cleaned.stdout
+    assert cleaned.returncode == 1, cleaned.stdout + cleaned.stderr
+    assert "did not clean all of the scans" in cleaned.stderr
+    assert [path.name for path in results.iterdir()] == ["scan.png.xcf"]
+    job.batch(FLATTEN, "plug-in-script-fu-eval", path=path)
+    seen = cv2.imread(str(job.folder / "out" / "seen.png"), cv2.IMREAD_UNCHANGED)[..., ::-1].astype(int)
+    wanted = restore(picture, Options(grow=2), model=toy_model, provider="cpu").image
+    assert np.abs(seen - wanted).max() <= 1  # of 65535: GIMP blends layers in floats
+    assert np.abs(seen - picture).max() > 10000
 
     before = {file.relative_to(job.profile) for file in job.profile.rglob("*")}
     job.dsr_gimp("uninstall", path=path)

@@ -11,6 +11,7 @@ import pytest
 
 from dsr_core import DsrError, Options
 from dsr_gimp import cli, doctor, installer
+from dsr_gimp.clean import RECIPE
 from dsr_gimp.profiles import Profile, find_profiles
 
 NAME = "dust_scratch_removal"
@@ -268,3 +269,32 @@ def test_a_flatpak_alone_owns_the_folder_that_it_shares(tmp_path: Path):
     assert [each.kind for each in find_profiles(env, tmp_path, "linux")] == ["flatpak"]
     (programs / "gimp-3.0").touch(0o755)
     assert [each.kind for each in find_profiles(env, tmp_path, "linux")] == ["native"]
+
+
+def test_the_script_in_the_documentation_is_the_one_that_runs():
+    page = (Path(__file__).parents[2] / "docs" / "gimp-scripts.md").read_text(encoding="utf-8")
+    assert f"```python\n{RECIPE.read_text(encoding='utf-8')}```" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nowhere"], "There is no folder nowhere"),
+        ([".", "--gimp", "/no/gimp"], "/no/gimp cannot be started"),
+        ([".", "--sensitivity", "7"], "sensitivity must be"),
+        ([".", "--gimp", "/bin/false"], "GIMP did not clean all of the scans: it said nothing"),
+        (["."], "No GIMP 3 was found"),
+    ],
+)
+def test_what_keeps_a_folder_from_being_cleaned_is_a_sentence(
+    arguments: list[str],
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    gimp = [] if len(arguments) > 2 or arguments == ["."] else ["--gimp", "/bin/true"]
+    assert cli.main(["clean", *arguments, *gimp]) == 1
+    assert sentence in capsys.readouterr().err

@@ -16,11 +16,16 @@ from gi.repository import Babl, Gegl, Gimp, Gio
 image = Gimp.file_load(Gimp.RunMode.NONINTERACTIVE, Gio.File.new_for_path("/job/in/scan.png"))
 scan = image.get_layers()[0]
 scan.set_name("scan")
-Gimp.Display.new(image)
+display = Gimp.Display.new(image)
 
 
 def names():
     return [layer.get_name() for layer in image.get_layers()]
+
+
+def ids():
+    """Return the layers' ids: the repairs become another layer. (GIMP ends who reads what is gone.)"""
+    return [layer.get_id() for layer in image.get_layers()]
 
 
 def keep(name):
@@ -45,6 +50,15 @@ def state():
     return digests
 
 
+def add_another():
+    """Add the scan's negative below it, and select both."""
+    other = scan.copy()
+    other.set_name("other")
+    image.insert_layer(other, None, len(image.get_layers()))
+    other.invert(False)
+    image.set_selected_layers([scan, other])
+
+
 def repeat():
     """Run the filter once more with the settings of the last time."""
     procedure = Gimp.get_pdb().lookup_procedure("plug-in-dust-scratch-removal")
@@ -52,7 +66,8 @@ def repeat():
     config.set_property("run-mode", Gimp.RunMode.WITH_LAST_VALS)
     config.set_property("image", image)
     config.set_core_object_array("drawables", [scan])
-    return procedure.run(config).index(0) == Gimp.PDBStatusType.SUCCESS
+    done = procedure.run(config).index(0) == Gimp.PDBStatusType.SUCCESS
+    return done or Gimp.get_pdb().get_last_error()
 
 
 open("/job/out/ready", "w").close()

@@ -79,9 +79,12 @@ def add(image, kind, base="RGB", alpha=False, seed=0, parent=None, position=-1):
     return layer
 
 
-def call(image, drawables, wanted="SUCCESS", **arguments):
+FILTER, MEND = "plug-in-dust-scratch-removal", "plug-in-dust-scratch-repair-selected"
+
+
+def call(image, drawables, wanted="SUCCESS", procedure=FILTER, **arguments):
     """Run the filter without a dialog; return the message if it was to fail."""
-    procedure = Gimp.get_pdb().lookup_procedure("plug-in-dust-scratch-removal")
+    procedure = Gimp.get_pdb().lookup_procedure(procedure)
     config = procedure.create_config()
     config.set_property("run-mode", Gimp.RunMode.NONINTERACTIVE)
     config.set_property("image", image)
@@ -239,6 +242,126 @@ def channels():
     return names
 
 
+def extent(item):
+    return [*list(item.get_offsets())[1:], item.get_width(), item.get_height()]
+
+
+@case
+def mend():
+    """What was not found is selected and repaired, into the result that an earlier run left."""
+    result = {}
+    for kind, output in (
+        ("u16", "repairs"),
+        ("u8", "repairs-alpha"),
+        ("float", "restored"),
+        ("half", "in-place"),
+    ):
+        image, (layer,) = picture(kind)
+        layer.set_offsets(3, 2)
+        image.select_rectangle(Gimp.ChannelOps.REPLACE, 8, 7, 40, 30)
+        before = read(layer)
+        call(image, [layer], output=output)
+        image.select_ellipse(Gimp.ChannelOps.REPLACE, 26, 12, 55, 40)
+        Gimp.Selection.feather(image, 4)
+        keep(f"mend-{output}-clip", read_mask(image.get_selection()))
+        selected = image.get_selected_drawables()
+        call(image, selected, procedure=MEND, output=output)
+        assert image.get_selected_drawables() != [layer] or output == "in-place"
+        top = image.get_layers()[0]
+        assert read(layer) == before or output == "in-place"
+        keep(f"mend-{output}", read(top))
+        if top.get_mask():
+            keep(f"mend-{output}-mask", read_mask(top.get_mask()))
+        result[output] = describe(image)["layers"], extent(top)
+        image.delete()
+
+    image, (layer,) = picture()
+    channel = Gimp.Channel.new(image, "painted", WIDTH, HEIGHT, 50, Gegl.Color.new("red"))
+    image.insert_channel(channel, None, 0)
+    return {
+        "results": result,
+        "nothing": call(image, [layer], "EXECUTION_ERROR", procedure=MEND),
+        "channel": (
+            image.select_rectangle(0, 1, 1, 9, 9),
+            call(image, [channel], "EXECUTION_ERROR", procedure=MEND),
+        )[1],
+    }
+
+
+@case
+def again():
+    """A second run works on the scan, not on the mask that is selected after the first."""
+    image, (layer,) = picture()
+    names = []
+    for output, which in (("repairs", "mask"), ("repairs-alpha", "layer"), ("restored", "layer")):
+        call(image, [layer], output=output, sensitivity=0.2)
+        result = image.get_layers()[0]
+        result.set_name(f"my {output}")
+        call(image, [result.get_mask() if which == "mask" else result, layer], output=output, sensitivity=0.9)
+        names.append(describe(image)["layers"])
+        keep(f"again-{output}", read(image.get_layers()[0]))
+        image.remove_layer(image.get_layers()[0])
+    call(image, [layer])
+    result = image.get_layers()[0]
+    write(result.get_mask(), bytes(WIDTH * HEIGHT))  # everything is painted away but for two columns
+    result.get_mask().get_buffer().set(Gegl.Rectangle.new(0, 0, 2, HEIGHT), "Y u8", bytes([7] * (2 * HEIGHT)))
+    result.get_mask().get_buffer().flush()
+    copy = image.duplicate()  # in which tattoos differ
+    for picture_ in (image, copy):
+        call(picture_, picture_.get_selected_drawables(), earlier="add", polarity="bright")
+        names.append([name for name, _ in describe(picture_)["layers"]])
+    keep("again-added-mask", read_mask(copy.get_layers()[0].get_mask()))
+    keep("again-added", read(copy.get_layers()[0]))
+    layer.set_name("another name")
+    call(image, [image.get_layers()[0]])
+    names.append([name for name, _ in describe(image)["layers"]])
+    return names
+
+
+@case
+def locks():
+    """What cannot end well is refused before the network runs (there is no such model); the rest works."""
+    said = {}
+    image, (layer,) = picture("u8", alphas=(True,))
+    group = Gimp.GroupLayer.new(image, "group")
+    image.insert_layer(group, None, 0)
+    child = add(image, "u8", parent=group, position=0)
+    mask = layer.create_mask(Gimp.AddMaskType.WHITE)
+    layer.add_mask(mask)
+    layer.set_lock_content(True)
+    group.set_lock_content(True)
+    none = {"model": "/job/none.onnx", "output": "in-place"}
+    for name, drawable in (("layer", layer), ("mask", mask), ("group", child)):
+        said[name] = refusal(image, [drawable], **none)
+    for output in ("restored", "repairs", "repairs-alpha"):
+        call(image, [layer, child], output=output)
+    said["layers"] = describe(image)["layers"], [item.get_name() for item in group.get_children()]
+    restored = image.get_layer_by_name("scan (restored)")
+    said["copy"] = restored.get_lock_content()
+    keep("locks-restored", read(restored))
+    restored.set_lock_content(True)
+    said["earlier"] = refusal(image, [layer], **{**none, "output": "restored"})
+    for set_lock in ("set_lock_content", "set_lock_position", "set_lock_visibility", "set_lock_alpha"):
+        image, (layer,) = picture("u8", alphas=(True,))
+        getattr(layer, set_lock)(True)
+        call(image, [layer], output="restored")
+        call(image, [layer], output="repairs")
+        if set_lock != "set_lock_content":
+            call(image, [layer], output="in-place")
+            keep(f"locks-{set_lock}", read(layer))
+    return said
+
+
+@case
+def nothing_found():
+    image, (layer,) = picture()
+    write(layer, bytes([99] * (3 * WIDTH * HEIGHT)))
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 20, 10, 50, 30)
+    state = describe(image)
+    call(image, [layer], output="selection", provider="auto")
+    return describe(image) == state
+
+
 @case
 def from_script_fu():
     image, (layer,) = picture()
@@ -258,8 +381,8 @@ def from_script_fu():
 
 @case
 def menu():
-    procedure = Gimp.get_pdb().lookup_procedure("plug-in-dust-scratch-removal")
-    return [procedure.get_menu_paths(), procedure.get_menu_label().replace("_", "")]
+    procedures = map(Gimp.get_pdb().lookup_procedure, (FILTER, MEND))
+    return [[entry.get_menu_paths(), entry.get_menu_label().replace("_", "")] for entry in procedures]
 
 
 def refusal(image, layers, **arguments):
@@ -278,9 +401,6 @@ def refusals():
     said["cuda"] = (
         refusal(image, [layer], provider="cuda") if not pathlib.Path("/dev/nvidia0").exists() else "CUDA"
     )
-    layer.set_lock_content(True)
-    said["locked"] = refusal(image, [layer], output="in-place")
-    layer.set_lock_content(False)
     layer.set_opacity(50)
     call(image, [layer])  # works, with a remark
 

@@ -1,5 +1,6 @@
 """Runs beside GIMP on a virtual screen: works the filter with keys and mouse, and reports."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -10,11 +11,15 @@ import sys
 import time
 
 OUT = pathlib.Path("/job/out")
-report = {}
+MISS, PATIENCE = json.loads(pathlib.Path("/job/in/desktop.json").read_text())
+DIALOG = "^Remove dust & scratches$"
+# places in the dialog, from its edges: two buttons, the middle of the preview
+NEXT, FIT, MIDDLE = (314, -188), (555, -188), (298, 257)
+report = {"seconds": {}}
 numbers = itertools.count()
 
 
-def until(condition, what, seconds=60):
+def until(condition, what, seconds=240):
     """Wait for something, and say what did not come."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
@@ -66,11 +71,16 @@ def processes(name):
     return found
 
 
+def size(on):
+    place = dict(line.split("=") for line in tool("getwindowgeometry", "--shell", on) if "=" in line)
+    return int(place["WIDTH"]), int(place["HEIGHT"])
+
+
 def click(on, x, y, button=1):
     """Click a place in a window, counted from its left and its upper edge or, negative, from the others."""
-    place = dict(line.split("=") for line in tool("getwindowgeometry", "--shell", on) if "=" in line)
-    x += int(place["WIDTH"]) if x < 0 else 0
-    y += int(place["HEIGHT"]) if y < 0 else 0
+    width, height = size(on)
+    x += width if x < 0 else 0
+    y += height if y < 0 else 0
     tool("mousemove", "--window", on, x, y, "click", button)
 
 
@@ -86,45 +96,105 @@ def open_dialog():
     tool("windowactivate", "--sync", main)
     time.sleep(0.5)
     press("alt+r", "h", "v")  # Filters > Enhance > Remove dust & scratches
-    dialog = until(lambda: window("^Remove dust & scratches$"), "the dialog")
+    dialog = until(lambda: window(DIALOG), "the dialog")
     tool("windowactivate", "--sync", dialog)
-    time.sleep(4)  # the network runs
+    time.sleep(PATIENCE)  # the network runs
     return main, dialog
 
 
-def work():
-    until((OUT / "ready").exists, "GIMP")
-    time.sleep(2)
-    main, dialog = open_dialog()
+@contextlib.contextmanager
+def seconds_of(what):
+    """Add to what something took."""
+    started = time.monotonic()
+    yield
+    report["seconds"][what] = report["seconds"].get(what, 0) + round(time.monotonic() - started, 1)
+
+
+def set_number(key, number, leave="Tab"):
+    """Type a number into the field that Alt and this key select."""
+    press(f"alt+{key}", "ctrl+a")
+    tool("type", str(number))
+    press(leave)
+
+
+def worked_in_the_dialog(dialog):
+    """Zoom, move, look for a defect and take it out, enter nonsense, ask for help, change the size."""
     shot("dialog-first", dialog)
     report["workers"] = len(processes(b"dsr_core.editor.worker"))
-    press("alt+e", "Page_Up", "Page_Up")  # the slider of the sensitivity, to 0.7
+    report["size"] = size(dialog)
+    with seconds_of("clean"):
+        press("alt+e", "Page_Up", "Page_Up")  # the slider of the sensitivity, to 0.7
     shot("dialog", dialog)
     click(dialog, 300, 250, button=4)  # the wheel
     time.sleep(0.5)
     tool("mousedown", 1, "mousemove_relative", 90, 60, "mousemove_relative", 60, 30, "mouseup", 1)
     shot("dialog-zoomed", dialog)
+    click(dialog, *FIT)
+    shot("dialog-fit", dialog)
+    with seconds_of("veto"):
+        click(dialog, *NEXT)  # to the largest defect
+        time.sleep(1)
+    click(dialog, *MIDDLE, button=4)
+    click(dialog, *MIDDLE, button=4)
+    shot("dialog-next", dialog)
+    with seconds_of("veto"):
+        click(dialog, *MIDDLE)
+        shot("dialog-clicked", dialog)
     press("alt+a")
     shot("dialog-after", dialog)
-    press("Return")
-    until(lambda: len(ask("names()")) == 2, "the layer")
+    set_number("t", 50)  # the smallest size
+    set_number("g", 3, leave="Return")  # the largest; Return would be OK, too
+    shot("dialog-problem", dialog)
+    report["refused"] = bool(window(DIALOG))
+    set_number("t", 0)
+    set_number("g", 0)
+    click(dialog, 67, -41)  # Help
+    report["help"] = until((OUT / "help").exists, "the page of help") and (OUT / "help").read_text()
+    tool("windowsize", "--sync", dialog, 1300, 800)
+    shot("dialog-large", dialog)
+
+
+def worked_on_the_picture(main):
+    """Say OK, mend a miss, undo, repeat."""
+    with seconds_of("clean"):
+        press("alt+o")
+        until(lambda: len(ask("names()")) == 2, "the layer")
     report["layers"] = ask("names()")
     ask("keep('mask')")
     shot("result", main)
     until(lambda: not processes(b"dsr_core.editor.worker"), "the worker's end")
 
+    ask(f"image.select_polygon(2, {MISS})")  # with the lasso
+    before = ask("ids()")
     tool("windowactivate", "--sync", main)
-    press("ctrl+z")
+    shot("selected", main)
+    with seconds_of("mend"):
+        press("alt+r", "h", "c")  # Filters > Enhance > Repair what is selected
+        until(lambda: ask("ids()") != before, "the repair")
+    until(lambda: not processes(b"dsr_core.editor.worker"), "the worker's end")
+    ask("keep('mask-mended')")
+    report["mended"] = ask("names()")
+    ask("Gimp.Selection.none(image)")
+    shot("mended", main)
+    press("ctrl+z", "ctrl+z")  # the selection, and the repair
+    ask("keep('mask-unmended')")
+    press("ctrl+z", "ctrl+z")  # the other selection, and the layer
     report["undone"] = ask("names()")
     report["repeated"] = ask("repeat()")
     ask("keep('mask-repeated')")
+    shot("repeated", main)
 
+
+def interrupted(main):
+    """Run twice at once, cancel, delete what is worked on, close the picture."""
+    ask("add_another()")
     report["before_cancel"] = ask("state()")
     _, dialog = open_dialog()
     stop_the_worker()
+    report["second_run"] = ask("repeat()")
     press("alt+e", "Page_Up")  # asks for a preview that does not come
     click(dialog, -162, -41)  # Cancel
-    until(lambda: not window("^Remove dust & scratches$"), "the dialog's end")
+    until(lambda: not window(DIALOG), "the dialog's end")
     until(lambda: not processes(b"dsr_core.editor.worker"), "the worker's end")
     report["cancelled_in_dialog"] = ask("state()")
 
@@ -140,15 +210,47 @@ def work():
     until(lambda: not processes(b"dsr_core.editor.worker"), "the worker's end")
     report["cancelled_in_progress_bar"] = ask("state()")
 
+    open_dialog()
+    ask("image.remove_layer(scan)")
+    until(lambda: not window(DIALOG), "the dialog's end")
+    until(lambda: not processes(b"dust_scratch_removal.py"), "the plug-in's end")
+    report["after_deletion"] = ask("names()")
+    tool("windowactivate", "--sync", main)
+    press("ctrl+z")
+    ask("image.set_selected_layers([scan])")
+    tool("key", "--clearmodifiers", "ctrl+f")
+    worker = stop_the_worker()
+    time.sleep(3)  # it has read the picture; GIMP ends a plug-in that reads what is gone
+    ask("display.delete()")
+    os.kill(worker, signal.SIGCONT)
+    until(lambda: not processes(b"dust_scratch_removal.py"), "the plug-in's end")
+
+
+def work():
+    until((OUT / "ready").exists, "GIMP")
+    time.sleep(2)
+    with seconds_of("clean"):
+        main, dialog = open_dialog()
+    worked_in_the_dialog(dialog)
+    worked_on_the_picture(main)
+    interrupted(main)
+
 
 screen = f":{sys.argv[1]}"
 os.environ["DISPLAY"] = screen
 log = (OUT / "desktop.log").open("wb")
+applications = pathlib.Path.home() / ".local" / "share" / "applications"
+applications.mkdir(parents=True)
+shown = "[Desktop Entry]\nType=Application\nName=Browser\nMimeType=text/html;\nExec=/job/inside/browser %u\n"
+(applications / "browser.desktop").write_text(shown)
+(applications / "mimeapps.list").write_text("[Default Applications]\ntext/html=browser.desktop\n")
 running = [subprocess.Popen(["Xvfb", screen, "-screen", "0", "1500x950x24"], stderr=log)]
 until(pathlib.Path(f"/tmp/.X11-unix/X{sys.argv[1]}").exists, "the screen")
 running.append(subprocess.Popen(["openbox"], stderr=log))
 batch = ["--batch-interpreter=python-fu-eval", "-b", "exec(open('/job/inside/agent.py').read())"]
-running.append(subprocess.Popen(["gimp", "--no-splash", *batch], stdout=log, stderr=log))
+running.append(
+    subprocess.Popen(["gimp", "--no-splash", "--console-messages", *batch], stdout=log, stderr=log)
+)
 try:
     work()
 finally:
