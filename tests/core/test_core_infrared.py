@@ -75,6 +75,14 @@ def test_a_clean_film_stays_clean():
     assert (found(scan)[0] >= 128).sum() == 0
 
 
+def test_the_picture_itself_tells_what_the_dyes_darken_wherever_the_network_found_nothing():
+    scan = film(leak=LEAKY)
+    nothing = np.zeros(scan.dust.shape, np.uint8)
+    smoother = cv2.GaussianBlur(scan.image, (0, 0), 1.0)  # as networks are
+    prediction = Prediction(scan.image, smoother, nothing, None, "cpu")
+    assert np.array_equal(find_infrared(prediction, scan.infrared)[0], found(scan)[0])
+
+
 def test_a_single_speck_is_believed():
     scan = film(specks=1)
     assert share_of_specks(scan.dust, found(scan)[0]) == 1

@@ -1,13 +1,28 @@
 """What measures infrared, on two small photographs."""
 
+from functools import cache
+
+import cv2
 import numpy as np
 import pytest
 
+from dsr_core.detect import FOUND
 from dsr_core.errors import DsrError
+from dsr_core.infrared import find_infrared
+from dsr_core.prediction import Prediction
 from tests.training.tiny import tiny_plates
 from training.__main__ import main
-from training.damage.infrared import InfraredScan, infrared_of
+from training.damage import FilmDamage
+from training.damage.infrared import InfraredScan, infrared_of, with_opacity
 from training.measure import infrared
+from training.measure.pairs import cropped_photo
+from training.photos import list_photos
+
+NEAR = np.ones((13, 13), np.uint8)  # infrared is less sharp than the picture
+COUNT = 2  # pictures
+MOST_FALSE = 2e-4  # of the pixels away from dirt
+MOST = 0.8  # of the specks
+OPAQUE = 0.5  # dirt that infrared must see
 
 
 def test_opaque_dirt_is_dark_in_infrared_and_dyes_darken_as_asked():
@@ -20,6 +35,55 @@ def test_opaque_dirt_is_dark_in_infrared_and_dyes_darken_as_asked():
     assert plain[30, 45] == pytest.approx(plain[30, 14], rel=0.01)
     leaky = infrared_of(clean, opacity, InfraredScan(leak=(0.2, 0, 0), noise=0), np.random.default_rng(0))
     assert leaky[30, 45] / leaky[30, 14] == pytest.approx((60 / 200) ** 0.2, rel=0.02)
+
+
+@pytest.fixture(scope="module")
+def scenes(photos):
+    """Return what draws pictures: damaged, clean, and the dirt's opacity; each is drawn once."""
+    with tiny_plates():
+        simulator = FilmDamage.build(None, (), seed=1)
+
+    @cache
+    def draw(seed, conditions):
+        photo = cropped_photo(list_photos(photos)[seed], 256, np.random.default_rng(seed), whole=False)
+        drawn = simulator.with_conditions(**{"details": 0.0, **infrared._SHARED, **dict(conditions)})
+        triplet, opacity = with_opacity(drawn, photo, seed)
+        damaged, clean = (
+            np.ascontiguousarray((part[0].movedim(0, -1) * 255).round().byte().numpy())
+            for part in triplet[:2]
+        )
+        return damaged, clean, opacity
+
+    return draw
+
+
+def marks(scenes, name, **changes):
+    """Yield what infrared marks where a network found nothing and smoothed all, and the dirt's opacity."""
+    conditions, scan = infrared.SCANS[name]
+    for seed in range(COUNT):
+        damaged, clean, opacity = scenes(seed, tuple({**conditions, **changes}.items()))
+        nothing = np.zeros(opacity.shape, np.uint8)
+        prediction = Prediction(damaged, cv2.GaussianBlur(damaged, (0, 0), 0.7), nothing, None, "cpu")
+        scanned = infrared_of(clean, opacity, scan, np.random.default_rng(seed))
+        yield find_infrared(prediction, scanned)[0] >= FOUND, opacity
+
+
+@pytest.mark.parametrize("name", infrared.SCANS)
+def test_on_clean_film_infrared_marks_at_most_two_pixels_in_ten_thousand(scenes, name):
+    assert np.mean([marked.mean() for marked, _ in marks(scenes, name, clean=1.0)]) <= MOST_FALSE
+
+
+@pytest.mark.parametrize("name", [name for name in infrared.SCANS if name not in ("silver", "clean film")])
+def test_on_dusty_film_infrared_marks_the_dust_and_little_else(scenes, name):
+    found, there, false = 0, 0, []
+    for marked, opacity in marks(scenes, name):
+        count, labels = cv2.connectedComponents((opacity > OPAQUE).astype(np.uint8))
+        there += count - 1
+        found += len(set(labels[marked]) - {0})
+        false.append(marked[cv2.dilate((opacity > 0).astype(np.uint8), NEAR) == 0].mean())
+    assert there > 0
+    assert found > MOST * there
+    assert np.mean(false) <= MOST_FALSE
 
 
 def test_the_table_has_a_row_for_each_scan_and_the_page_keeps_its_text(
