@@ -15,7 +15,8 @@ from dsr_core.detect import search
 from dsr_core.editor.patches import ALPHA, blend_selected, cut_patches, outlines, shrink, shrink_mask
 from dsr_core.editor.wire import Buffer, Header, Payload, write_frame
 from dsr_core.errors import DsrError
-from dsr_core.filter import fill, predict, run
+from dsr_core.filling import fill
+from dsr_core.filter import predict, run
 from dsr_core.grain import REACH
 from dsr_core.models import find_model
 from dsr_core.options import Options
