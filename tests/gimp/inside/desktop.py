@@ -14,7 +14,7 @@ OUT = pathlib.Path("/job/out")
 MISS, PATIENCE = json.loads(pathlib.Path("/job/in/desktop.json").read_text())
 DIALOG = "^Remove dust & scratches$"
 # places in the dialog, from its edges: two buttons, the middle of the preview
-NEXT, FIT, MIDDLE = (314, -188), (555, -188), (298, 272)
+NEXT, FIT, MIDDLE = (314, -188), (497, -188), (269, 272)
 report = {"seconds": {}}
 numbers = itertools.count()
 
@@ -125,7 +125,7 @@ def worked_in_the_dialog(dialog):
     with seconds_of("clean"):
         press("alt+e", "Page_Up", "Page_Up")  # the slider of the sensitivity, to 0.7
     shot("dialog", dialog)
-    click(dialog, 300, 250, button=4)  # the wheel
+    click(dialog, 270, 250, button=4)  # the wheel
     time.sleep(0.5)
     tool("mousedown", 1, "mousemove_relative", 90, 60, "mousemove_relative", 60, 30, "mouseup", 1)
     shot("dialog-zoomed", dialog)
