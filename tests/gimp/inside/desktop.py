@@ -188,11 +188,15 @@ def worked_on_the_picture(main):
 
 
 def interrupted(main):
-    """Run twice at once, cancel, delete what is worked on, close the picture."""
+    """Look at another layer, run twice at once, cancel, delete what is worked on, close the picture."""
     ask("add_another()")
     layers = ask("ids()")
     report["before_cancel"] = ask("state()")
     _, dialog = open_dialog()
+    shot("dialog-one", dialog)
+    click(dialog, 112, 41, button=5)  # the wheel chooses the other layer
+    time.sleep(PATIENCE)
+    shot("dialog-other", dialog)
     stop_the_worker()
     report["second_run"] = ask("repeat()")
     press("alt+e", "Page_Up")  # asks for a preview that does not come
