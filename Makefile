@@ -32,7 +32,7 @@ lint: .venv/installed-for-tests
 	$(BIN)/mypy
 
 docs: .venv/installed-for-docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 .venv/installed: pyproject.toml | .venv
 	$(BIN)/python -m pip install --quiet --editable .

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from dsr_core.alignment import Fit, find_shift, moved
 from dsr_core.bands import BAND, cut
+from dsr_core.detect import FOUND
 from dsr_core.dirt import CONTRAST, Plane, probability, scores
 from dsr_core.errors import DsrError
 from dsr_core.pixels import DTYPES, Image, colour, full_scale
@@ -40,6 +41,7 @@ _PART = 512  # pixels on each side of the middle in which these are tried
 _CELL = 4  # pixels that are one in the plane of local medians
 _WIDE = 21  # of these, the side of a window: dirt fills less than half of it
 _RANGE = 0.5  # of a logarithm: what is darker throughout a window is a border, not dirt
+_RIM = 2  # pixels around what was found that may be damage, too
 _HALO = 9  # side in pixels of the place whose contrast tells how lively it is
 
 
@@ -69,7 +71,7 @@ def find_infrared(prediction: Prediction, infrared: Image) -> tuple[NDArray[np.u
     Parameters
     ----------
     prediction
-        Of the picture; its repaired samples stand for the picture without dust.
+        Of the picture; where the network found damage, its repair stands for the picture without dust.
     infrared
         ``(H, W)``, one of the types of an image; a higher number is more light.
 
@@ -93,10 +95,11 @@ def find_infrared(prediction: Prediction, infrared: Image) -> tuple[NDArray[np.u
     if away > 0.1:  # noqa: PLR2004 -- less than what interpolation blurs
         infrared = moved(infrared.astype(np.float32), fit)
     light = max(float(np.percentile(infrared[::4, ::4], 99)), 1e-9)
-    dyes = _fit_dyes(prediction, infrared, light)
+    film = _Film(prediction)
+    dyes = _fit_dyes(film, infrared, light)
     if dyes.carried:
         return np.zeros(infrared.shape, np.uint8), SILVER
-    left, lively = _residual(prediction, infrared, light, dyes)
+    left, lively = _residual(film, infrared, light, dyes)
     _flatten(left)
     note = "The infrared channel is used"
     if not fit.blocks:
@@ -104,6 +107,26 @@ def find_infrared(prediction: Prediction, infrared: Image) -> tuple[NDArray[np.u
     elif away > 0.1:  # noqa: PLR2004
         note += f", aligned by up to {away:.1f} pixels"
     return probability(left, scores(left, lively)), f"{note}."
+
+
+class _Film:
+    """The picture without what the network found on it.
+
+    Elsewhere it is the picture itself, not the network's guess of it: that is a little smoother, and what it
+    smooths away the dyes still show in infrared, as dark as faint dirt.
+    """
+
+    def __init__(self, prediction: Prediction) -> None:
+        self._own, self._repaired = colour(prediction.image), prediction.repaired
+        found = (prediction.probability >= FOUND).view(np.uint8)
+        self._found = cv2.dilate(found, np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)).view(np.bool_)
+        self.shape, self.white = self._own.shape, full_scale(self._own.dtype)
+
+    def logs(self, part: tuple[slice, slice]) -> Plane:
+        """Return the colours' logarithms in these rows and columns, ``(h, w, channels)``."""
+        return _log(
+            np.where(self._found[part][:, :, None], self._repaired[part], self._own[part]), self.white
+        )
 
 
 class _Dyes(NamedTuple):
@@ -139,30 +162,29 @@ def _registration(prediction: Prediction, infrared: Image) -> Fit:
     return find_shift(picture, lambda part: _log(infrared[part], light), infrared.shape)
 
 
-def _fit_dyes(prediction: Prediction, infrared: Image, light: float) -> _Dyes:
+def _fit_dyes(film: _Film, infrared: Image, light: float) -> _Dyes:
     """Fit infrared to the colours' logarithms and a slow fall-off, leaving out what does not follow."""
-    samples = prediction.repaired
-    height, width = samples.shape[:2]
+    height, width, channels = film.shape
     step = max(1, min(height, width) // _SMALL)
-    logs = _log(samples[::step, ::step], full_scale(samples.dtype))
+    logs = film.logs((slice(None, None, step), slice(None, None, step)))
     bright = (_brightness(logs) - _MIDDLE).ravel().astype(np.float64)
     known = (logs - _MIDDLE).reshape(bright.size, -1).astype(np.float64)
     known = np.hstack([known, known**2, known**3])
     seen = _log(infrared[::step, ::step], light).ravel().astype(np.float64)
-    down, right = np.mgrid[-1 : 1 : len(samples[::step]) * 1j, -1 : 1 : len(samples[0, ::step]) * 1j]
+    down, right = np.mgrid[-1 : 1 : logs.shape[0] * 1j, -1 : 1 : logs.shape[1] * 1j]
     slow = np.stack([np.ones_like(seen), down.ravel(), right.ravel(), (down**2 + right**2).ravel()], axis=1)
     matrix = np.concatenate([known - known.mean(axis=0), slow], axis=1)
-    film = (seen > np.log(_COVERED + _DARK)).astype(np.float64)
-    if film.sum() < matrix.shape[1]:
-        return _Dyes(np.zeros((3, samples.shape[2]), np.float32), carried=False)
-    weight = film
+    lit = (seen > np.log(_COVERED + _DARK)).astype(np.float64)
+    if lit.sum() < matrix.shape[1]:
+        return _Dyes(np.zeros((3, channels), np.float32), carried=False)
+    weight = lit
     for _ in range(12):
         weighted = matrix * weight[:, None]
         normal = weighted.T @ matrix + 1e-6 * len(seen) * np.eye(matrix.shape[1])
         solved = np.linalg.solve(normal, weighted.T @ seen)
         rest = seen - matrix @ solved
-        spread = 1.4826 * np.median(np.abs(rest[film > 0])) + 1e-4
-        weight = film * np.maximum(1 - (rest / (4.7 * spread)) ** 2, 0) ** 2  # Tukey's biweight
+        spread = 1.4826 * np.median(np.abs(rest[lit > 0])) + 1e-4
+        weight = lit * np.maximum(1 - (rest / (4.7 * spread)) ** 2, 0) ** 2  # Tukey's biweight
     count = known.shape[1]
     explained = matrix[:, :count] @ solved[:count]
     flat = seen - slow @ solved[count:]
@@ -173,19 +195,15 @@ def _fit_dyes(prediction: Prediction, infrared: Image, light: float) -> _Dyes:
     return _Dyes(solved[:count].reshape(3, -1).astype(np.float32), carried)
 
 
-def _residual(
-    prediction: Prediction, infrared: Image, light: float, dyes: _Dyes
-) -> tuple[Plane, NDArray[np.uint8]]:
+def _residual(film: _Film, infrared: Image, light: float, dyes: _Dyes) -> tuple[Plane, NDArray[np.uint8]]:
     """Return infrared without the dyes' share, as a logarithm, and how lively the picture is, 0 to 255."""
-    samples = prediction.repaired
-    white = full_scale(samples.dtype)
     left = np.empty(infrared.shape, np.float32)
     share = np.empty(infrared.shape, np.float32)
     brightness = np.empty(infrared.shape, np.uint8)
     black = np.float32(np.log(_DARK))
-    ones = np.ones((1, samples.shape[2]))
+    ones = np.ones((1, film.shape[2]))
     for rows in cut(slice(0, len(left)), BAND):
-        logs = _log(samples[rows], white)
+        logs = film.logs((rows, slice(None)))
         bright = _brightness(logs)
         brightness[rows] = ((bright - black) / CONTRAST).clip(0, 255)
         logs -= _MIDDLE

@@ -71,7 +71,7 @@ class Options:
     kinds
         ``"all"``, or one kind alone: ``"specks"``, ``"hairs"``, ``"scratches"``, ``"others"``.
     dense
-        ``"keep"`` or ``"repair"`` where implausibly much is taken for damage: 6 % of a picture, 25 % of a
+        ``"keep"`` or ``"repair"`` where implausibly much is taken for damage: 8 % of a picture, 25 % of a
         tile.
     grow
         Pixels that the found damage is widened by, because its edge is blurred by the scanner.

@@ -14,7 +14,7 @@ from dsr_napari.frames import Position
 from dsr_napari.work import View, active_layer
 
 _STATES = ("found", "painted", "left alone")
-_COLUMNS = {"Size (px)": "size", "Doubt": "doubt", "Kind": "state"}
+_COLUMNS = {"Size (px)": "size", "Doubt": "doubt", "State": "state"}
 _AROUND = 120  # pixels of the scan that are shown around a defect ...
 _CANVAS = 500  # ... on a canvas of so many
 

@@ -34,6 +34,9 @@ from training.damage.scene import (
 )
 from training.damage.visible import VISIBLE, activity, visible
 
+THIN = 0.6
+"""Largest scale of the plates of hairs, where a frame is to have one: strokes of three pixels."""
+
 
 class Triplet(NamedTuple):
     """What the simulator returns.
@@ -208,10 +211,11 @@ class FilmDamage:
         c = self.conditions
         n, _, h, w = clean.shape
         index = draw.integers(len(self.plates))
-        if c.hairs:  # the last plates
-            hairs = len(self.plates) - 1 - draw.integers(len(HAIRS))
-            index = torch.where(draw.chance(c.hairs), hairs, index)
         scale = draw.log_uniform(*c.scale)
+        if c.hairs:  # the last plates; thin ones: a thick one with a loop looks like a letter
+            hairy = draw.chance(c.hairs)
+            index = torch.where(hairy, len(self.plates) - 1 - draw.integers(len(HAIRS)), index)
+            scale = torch.where(hairy, scale.clamp(max=THIN), scale)
         centre = torch.stack([draw.uniform(), draw.uniform()], -1) * self.plates.sizes[index, 0]
         kept = draw.table() < draw.uniform(*c.amount)[:, None]
         if c.aimed and self.spots is not None:
