@@ -44,15 +44,29 @@ def make_parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
     restore.set_defaults(command=run["restore"])
 
     detect = commands.add_parser("detect", help="write only the mask", description=run["detect"].__doc__)
-    detect.add_argument("input", type=Path, metavar="INPUT")
-    detect.add_argument("-o", "--output", type=Path, required=True, metavar="MASK")
+    detect.add_argument(
+        "input", type=Path, metavar="INPUT", help="one file; for a folder use restore with --mask-dir"
+    )
+    detect.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="MASK", help="where the mask goes"
+    )
     detect.set_defaults(command=run["detect"], format=None, keep_date=False, **_ONE)
 
     for command in (restore, detect):
         _add_options(command)
         _add_reading(command)
-        command.add_argument("--model", default="3", metavar="fast|1|2|3|PATH", help="default: %(default)s")
-        command.add_argument("--provider", choices=PROVIDERS, default="auto", help="default: %(default)s")
+        command.add_argument(
+            "--model",
+            default="3",
+            metavar="fast|1|2|3|PATH",
+            help="a model that is installed, or an ONNX file; default: %(default)s",
+        )
+        command.add_argument(
+            "--provider",
+            choices=PROVIDERS,
+            default="auto",
+            help="where the network runs; auto is CUDA where it loads; default: %(default)s",
+        )
         command.add_argument(
             "--mask-kinds",
             action="store_true",

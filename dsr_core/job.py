@@ -26,7 +26,7 @@ from dsr_core.io import (
     write_picture,
     write_plain,
 )
-from dsr_core.io.infrared import OFF, find_infrared_scan
+from dsr_core.io.infrared import OFF, find_infrared_scan, infrared_file
 from dsr_core.io.kinds import kind_of, suffix_for
 from dsr_core.io.picture import Wishes
 from dsr_core.kinds import values_of
@@ -161,6 +161,20 @@ class Job:
                 raise DsrError(
                     f"{path} is the input {self.source} itself; choose another name for what is written."
                 )
+            if not _same(path, self.source) and self._is_infrared(path):
+                raise DsrError(
+                    f"{path} is the infrared scan of {self.source}; choose another name for what is written."
+                )
+
+    def names(self, path: Path) -> bool:
+        """Return whether a path leads to a file that this job reads or writes."""
+        named = (self.source, self.output, self.mask, self.overlay)
+        return any(_same(path, other) for other in named if other is not None) or self._is_infrared(path)
+
+    def _is_infrared(self, path: Path) -> bool:
+        """Return whether a file that exists is the one that infrared is read from."""
+        infrared = infrared_file(self.infrared, self.source) if path.exists() else None
+        return infrared is not None and _same(path, infrared)
 
     def _restored(
         self, picture: Picture, infrared: Image | None, on_progress: Callable[[Progress], None]

@@ -35,8 +35,8 @@ def restore_dask(
     Blocks of the array are restored one after the other, each with as much of its surroundings as the network
     and the grain look at: so seams are those of the tiled filter, below its tolerance. Outside the mask every
     sample is bit-identical to the input. What is decided by looking at a whole picture is decided by looking
-    at a block: which polarity is rare, and which specks may be lights; a scratch that crosses blocks is found
-    in each of them for itself.
+    at a block: which polarity is rare, which specks may be lights, what is
+    implausibly dense; a scratch that crosses blocks is found in each of them for itself.
 
     Parameters
     ----------

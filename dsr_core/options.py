@@ -90,7 +90,7 @@ class Options:
     polarity: str = _option(
         "auto",
         group="find",
-        label="_Polarity",
+        label="Polarit_y",
         help="repair defects brighter or darker than what they cover; auto drops faint ones of a rare kind",
         choices={
             "auto": "Automatic",
@@ -102,7 +102,7 @@ class Options:
     min_size: int = _option(
         0,
         group="find",
-        label="Smalles_t size",
+        label="Smallest si_ze",
         help="leave smaller defects alone; 0 is no limit",
         high=1_000_000,
         unit="px",
@@ -138,7 +138,7 @@ class Options:
     dense: str = _option(
         "keep",
         group="find",
-        label="Den_se places",
+        label="Dense _places",
         help="keep leaves alone where implausibly much looks damaged: print, paint, fields of stars",
         choices={"keep": "Keep", "repair": "Repair"},
     )

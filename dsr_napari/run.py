@@ -144,6 +144,7 @@ def cut(prediction: Prediction, part: Place) -> Prediction:
         repaired=prediction.repaired[part],
         probability=prediction.probability[part],
         stored=None if prediction.stored is None else prediction.stored[part],
+        evidence={name: each[part] for name, each in prediction.evidence.items()},
     )
 
 

@@ -53,7 +53,7 @@ def read_picture(
     if isinstance(source, bytes):
         return _read(BytesIO(source), "The input", wishes or Wishes(), white)
     if source.is_dir():
-        raise DsrError(f"{source} is a folder; give the files in it, for instance {source}/*.tif.")
+        raise DsrError(f"{source} is a folder; give one of the files in it.")
     try:
         with source.open("rb") as file:
             return _read(file, str(source), wishes or Wishes(), white)

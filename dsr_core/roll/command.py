@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dsr_core.arguments import FORMATS
 from dsr_core.errors import DsrError
-from dsr_core.io.infrared import AUTO, infrared_beside
+from dsr_core.io.infrared import AUTO, OFF, infrared_beside
 from dsr_core.job import STREAM, Job, output_for
 from dsr_core.roll.listing import Found, find, results_among
 from dsr_core.roll.plan import make_folder
@@ -92,11 +92,7 @@ def _excepted(chosen: argparse.Namespace) -> set[str]:
 
 def _check(chosen: argparse.Namespace, *, several: bool) -> None:
     """Refuse what makes no sense together."""
-    if several and (chosen.output or chosen.mask or chosen.overlay):
-        raise DsrError(
-            "-o, --mask and --overlay name one file, and a folder is several; with several inputs "
-            "use --output-dir, --mask-dir and --overlay-dir."
-        )
+    _check_files(chosen, several=several)
     if (chosen.resume or chosen.watch) and not chosen.output_dir:
         raise DsrError(
             "--resume and --watch look up in the folder of the results what is done; give --output-dir."
@@ -113,6 +109,22 @@ def _check(chosen: argparse.Namespace, *, several: bool) -> None:
         check_sheet(chosen.contact_sheet)
     if chosen.jobs is not None and chosen.jobs < 1:
         raise DsrError(f"--jobs must be 1 or more, not {chosen.jobs}.")
+
+
+def _check_files(chosen: argparse.Namespace, *, several: bool) -> None:
+    """Refuse files named for one scan where there are several, and values for a mask that nobody wants."""
+    if several and (chosen.output or chosen.mask or chosen.overlay):
+        raise DsrError(
+            "-o, --mask and --overlay name one file, and a folder is several; with several inputs "
+            "use --output-dir, --mask-dir and --overlay-dir."
+        )
+    if several and chosen.infrared not in {OFF, AUTO}:
+        raise DsrError(
+            "--infrared FILE belongs to one scan; with several, each takes a file such as "
+            "scan_ir.tif beside it."
+        )
+    if chosen.mask_kinds and not (chosen.mask or chosen.mask_dir):
+        raise DsrError("--mask-kinds says what stands in the mask; give --mask or --mask-dir, too.")
 
 
 def _targets(

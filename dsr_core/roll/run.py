@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, nullcontext
+from itertools import product
 from time import perf_counter
 from typing import Any
 
@@ -53,6 +54,7 @@ class Roll:
             closing(Bars(self._chosen.console, len(jobs))) as bars,
         ):
             self._bars, start = bars, perf_counter()
+            self._check_pages([*jobs, *kept])
             renew = self._may_renew(index)
             check_free(self._pages, overwrite=renew)
             plan = Plan(jobs, index, self._chosen.resume, self._known, self._failed)
@@ -86,6 +88,12 @@ class Roll:
             return pool.run_here(plan.begun(), self._bars.show, kept=kept)
         self._bars.note(f"{count} files at a time")
         return pool.run_side_by_side(plan.begun(), count, self._bars.show, kept=kept)
+
+    def _check_pages(self, jobs: Sequence[Job]) -> None:
+        """Refuse a report or a contact sheet that shares a file with a scan or with what is made of it."""
+        for page, job in product(self._pages, jobs):
+            if job.names(page):
+                raise DsrError(f"{page} belongs to {job.source}; give the report or sheet another name.")
 
     def _may_renew(self, index: Index | None) -> bool:
         """Return whether report and contact sheet may be replaced."""

@@ -59,7 +59,7 @@ class Dialog:
         row.pack_start(self.fields.widget, False, False, 0)
         row.show_all()
         self.window.get_content_area().pack_start(row, True, True, 0)
-        self.window.set_default_size(1060, 660)  # fits a desktop of 1366 x 768 with a panel
+        self.window.set_default_size(1090, 690)  # fits a desktop of 1366 x 768 with a panel
         self._replace_help()
         config.connect("notify", self._on_change)
 

@@ -165,7 +165,7 @@ def add_arguments(procedure, *, mend):
     both = GObject.ParamFlags.READWRITE
     procedure.add_choice_argument(
         "what",
-        "Ta_ke",
+        "_Take",
         "What is to be repaired",
         choice([("found", "What the network finds"), ("selected", "All that is selected")]),
         "selected" if mend else "found",

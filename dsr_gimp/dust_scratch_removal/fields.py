@@ -34,31 +34,25 @@ class Fields:
         for option in OPTIONS:
             if isinstance(option["default"], float) and option["high"] - option["low"] <= 1:
                 window.get_scale_entry(argument(option), 1.0)
-        for name in (
-            "what",
-            *_LISTS,
-            "output",
-            "earlier",
-            "provider",
-        ):  # GIMP 3.2 makes radio buttons of three
-            window.get_widget(name, Gtk.ComboBox.__gtype__)
+        for name in ("what", *_LISTS, "output", "earlier", "provider"):
+            window.get_widget(name, Gtk.ComboBox.__gtype__)  # GIMP 3.2 makes radio buttons of three
         groups = {
             group: [argument(option) for option in OPTIONS if option["group"] == group]
             for group in ("find", "repair")
         }
+        edge = window.fill_box("edge", groups["repair"])  # side by side, or the window would be too high
+        edge.set_orientation(Gtk.Orientation.HORIZONTAL)
+        edge.set_spacing(12)
         parts = {
-            "Find": window.fill_box("find", ["what", *groups["find"]]),
-            "Repair": window.fill_box("repair", groups["repair"]),
-            "Result": window.fill_box("result", ["output", "earlier"]),
-            "Network": window.fill_box("network", ["provider"]),
+            "Find": window.fill_box("find", ["what", *groups["find"], "provider"]),
+            "Repair": window.fill_box("repair", ["edge", "output", "earlier"]),
         }
         self.finding = [self._row(name) for name in groups["find"]]
         self.earlier = self._row("earlier")
         model = self._model_row()
-        parts["Network"].pack_start(model, False, False, 0)
-        parts["Network"].reorder_child(model, 0)
+        parts["Find"].pack_start(model, False, False, 0)
         aligned = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
-        for name in ("what", *NAMES, "output", "earlier", "provider"):
+        for name in ("what", *groups["find"], groups["repair"][0], "output", "earlier", "provider"):
             aligned.add_widget(self._row(name).get_label())
         aligned.add_widget(model.get_children()[0])
         column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=_SPACE)
@@ -70,6 +64,7 @@ class Fields:
             part.pack_start(box, False, False, 0)
             column.pack_start(part, False, False, 0)
         self.widget = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER, min_content_height=300)
+        self.widget.set_overlay_scrolling(False)  # where it is too high: one sees that there is more
         self.widget.set_size_request(410, -1)
         self.widget.set_hexpand(False)  # what a window grows by is the picture's
         self.widget.add(column)

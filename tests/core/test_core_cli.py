@@ -154,6 +154,18 @@ def test_nothing_is_replaced_without_being_asked_to(folder, call):
     assert tifffile.imread("a.tif").shape == (80, 96, 3)
 
 
+def test_the_infrared_scan_is_no_target(folder, call):
+    write_scan(folder / "a.tif", dusty())
+    for flags in (("--infrared", "other.tif", "-o", "other.tif"), ("--mask", "a_ir.tif")):
+        target = flags[-1]
+        tifffile.imwrite(target, np.full((80, 96), 9, np.uint16))
+        before = Path(target).read_bytes()
+        code, _, err = call("restore", "a.tif", "--overwrite", *flags)
+        assert code == 1
+        assert f"{target} is the infrared scan of a.tif" in err
+        assert Path(target).read_bytes() == before
+
+
 def test_two_inputs_never_share_a_result(folder, call):
     for name in ("x", "y"):
         (folder / name).mkdir()

@@ -32,8 +32,11 @@ def restored(array, toy_model, **rest):
 
 def test_blocks_give_what_the_whole_picture_gives(toy_model):
     picture = grainy(250, 300)
-    lazy, lazy_mask, image, mask = restored(da.from_array(picture, chunks=(70, 90, 3)), toy_model, block=100)
-    whole = dsr_core.restore(picture, model=toy_model, provider="cpu")
+    # how dense a block of 100 pixels is says little of the picture
+    options = dsr_core.Options(dense="repair")
+    array = da.from_array(picture, chunks=(70, 90, 3))
+    lazy, lazy_mask, image, mask = restored(array, toy_model, options=options, block=100)
+    whole = dsr_core.restore(picture, options, model=toy_model, provider="cpu")
     assert (lazy.shape, lazy.dtype, lazy_mask.shape) == (picture.shape, picture.dtype, picture.shape[:2])
     assert (image.dtype, mask.dtype) == (picture.dtype, np.bool_)
     assert np.array_equal(image[~mask], picture[~mask])

@@ -177,6 +177,11 @@ def refused_cuda(box):
     engine.Engine(info, "cuda", (64, 64))
 
 
+def ask_after_a_run(box, **request):
+    box.patch.setattr(Session, "_ready", lambda _: None)
+    box.ask(**request)
+
+
 def run_fails(box):
     info = find_model(box.model)
     box.fails(engine.ort, "InferenceSession", RuntimeError("no kernel image"))
@@ -260,17 +265,20 @@ ROWS = {
     "has changed meanwhile": grown,
     "two of them are the same": lambda box: box.run("scan.tif", "-o", "a.tif", "--mask", "./a.tif"),
     "is the input": lambda box: box.run("scan.tif", "-o", "a.tif", "--mask", "./scan.tif", "--overwrite"),
+    "is the infrared scan of": lambda box: box.run(
+        "scan.tif", "--mask", box.copy("m.tif"), "--infrared", "m.tif", "--overwrite"
+    ),
     "Standard output takes no picture": deaf_stdout,
     "has no suffix that says which format": lambda _: check_target(Path("out.xyz"), GREY),
     "cannot hold uint16 samples": lambda _: check_target(Path("out.jpg"), dusty()),
     "JPEG would blur the mask": lambda box: write_mask(
-        box.folder / "m.jpg", np.ones((9, 9), np.bool_), Picture(GREY, "png")
+        box.folder / "m.jpg", np.ones((9, 9), np.uint8), Picture(GREY, "png")
     ),
     " pixels (": lambda box: write_picture(
         box.folder / "a.webp", np.zeros((2, 20_000, 3), np.uint8), Picture(GREY, "png")
     ),
     # what it is
-    "is a folder; give the files in it": lambda box: read_picture(box.folder),
+    "is a folder; give one of the files": lambda box: read_picture(box.folder),
     "is empty": read(b""),
     "is not a picture but what a Mac stores": read(b"\0\5\x16\7" + bytes(40)),
     "is not an image that can be read": read(b"nothing at all"),
@@ -322,6 +330,10 @@ ROWS = {
         type="predict", width=9, height=9, channels=1, dtype="u8", clip=False
     ),
     "asks for a part outside the picture": lambda _: _slices([0, 0, 1 << 40, 1 << 40], (9, 9)),
+    "Nothing is selected": lambda box: ask_after_a_run(box, type="fill"),
+    "did not ask for it": lambda box: ask_after_a_run(
+        box, type="compose", options={}, region=[0, 0, 1, 1], everything=True
+    ),
     "The network has not run yet": lambda box: box.ask(type="compose", options={}, region=[0, 0, 1, 1]),
     # what it runs on
     "There is no provider": lambda _: engine.choose_provider("abacus"),

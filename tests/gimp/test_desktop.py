@@ -132,6 +132,8 @@ def test_worked_by_hand(version: str, desktops: dict[str, Future[Job]], toy_mode
     assert red[2] < 50
     yellow = (clicked[..., 2] > 200) & (clicked[..., 1] > 170) & (clicked[..., 0] < 90)
     assert yellow.sum() > 200  # what was taken out
+    both = [cv2.imread(str(out / f"dialog-{name}.png"))[100:400, 40:500] for name in ("one", "other")]
+    assert abs(np.median(both[0].astype(int) + both[1]) - 255) < 4  # one layer is the other's negative
     large = cv2.imread(str(out / "dialog-large.png"))
     assert large.shape[:2] == (800, 1300)
     assert large[200:520, 560:760].std() > 5  # the picture has grown with the window

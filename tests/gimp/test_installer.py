@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 import sys
 from dataclasses import asdict
@@ -10,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from dsr_core import DsrError, Options
+from dsr_core.options import described
 from dsr_gimp import cli, doctor, installer
 from dsr_gimp.clean import RECIPE
 from dsr_gimp.profiles import Profile, find_profiles
 
 NAME = "dust_scratch_removal"
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def tree(folder: Path) -> set[str]:
@@ -298,3 +301,20 @@ def test_what_keeps_a_folder_from_being_cleaned_is_a_sentence(
     gimp = [] if len(arguments) > 2 or arguments == ["."] else ["--gimp", "/bin/true"]
     assert cli.main(["clean", *arguments, *gimp]) == 1
     assert sentence in capsys.readouterr().err
+
+
+def test_every_argument_is_documented():
+    text = (DOCS / "gimp-scripts.md").read_text().replace("\n", " ")
+    for option in described():
+        choices = f" ({', '.join(f'`{choice}`' for choice in option.choices)})" if option.choices else ""
+        assert f"`{option.name.replace('_', '-')}`{choices}" in text
+
+
+def test_every_row_of_the_dialog_has_a_letter_of_its_own():
+    sources = "".join(path.read_text() for path in installer.SOURCE.parent.glob("*.py"))
+    shown = set(re.findall(r'"((?:_[A-Z]|[A-Z][a-z ]*_[a-z])[a-z ]*)"', sources))
+    labels = [option.label for option in described()] + sorted(shown - {"Repair what is sele_cted"})
+    gimps_own = list("crlos")  # Cancel, Reset, Load Saved Settings, OK, Save Settings
+    assert {"_Take", "_Before", "_Help"} <= shown
+    letters = gimps_own + [label[label.index("_") + 1].lower() for label in labels]
+    assert len(set(letters)) == len(letters)

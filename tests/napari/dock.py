@@ -7,8 +7,8 @@ from qtpy.QtCore import Qt
 PLUGIN = "dust-scratch-removal"
 WIDGET = "Remove dust & scratches"
 LAPTOP = (1366, 768)
-MISSED = [(473.5 + 4 * part, 350 + 128 * part) for part in np.linspace(0, 1, 65)]
-"""Rows and columns of a part of a scratch in the sample."""
+MISSED = [(row, np.interp(row, [0, 30, 63, 93], [1, 4.5, 10, 15])) for row in range(2, 93)]
+"""Rows and columns of a part of a scratch in the sample, in its upper left corner."""
 
 
 class Dock:
@@ -81,8 +81,8 @@ def mend_one(dock: Dock) -> np.ndarray:
     """Paint over damage that was missed, as the page says; return the picture."""
     dock.click("undo")
     layer = dock["defects of scan"]
-    dock.camera.center, dock.camera.zoom = (0, *MISSED[32]), 4
-    layer.mode, layer.brush_size = "paint", 7
+    dock.camera.center, dock.camera.zoom = (0, 70, 55), 4
+    layer.mode, layer.brush_size = "paint", 5
     with layer.block_history():
         for place in MISSED:
             layer.paint(place, layer.selected_label)

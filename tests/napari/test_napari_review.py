@@ -8,6 +8,7 @@ import pytest
 from napari.layers import Image
 from qtpy.QtCore import Qt
 
+from dsr_core import Options, Prediction, compose
 from dsr_core.decisions import LEFT
 from dsr_napari import run
 from tests.napari.scans import make_scan
@@ -166,6 +167,16 @@ def test_what_is_on_the_canvas_comes_first(open_dock, monkeypatch):
     assert shapes[0][0] * shapes[0][1] < 240 * 320 / 2
     plain = compose(dock.widget.session.work.known[()].prediction, dock.widget.session.work.options)
     assert np.array_equal(dock["scan restored"].data, plain.image), "in the end it is the whole"
+
+
+def test_a_part_takes_its_part_of_all_evidence():
+    image, scratch = np.full((60, 80), 100, np.uint8), np.zeros((60, 80), np.uint8)
+    scratch[20:24] = 255
+    evidence = {"network": scratch // 5, "scratches": scratch}
+    whole = Prediction(image, image[..., None], scratch, None, "cpu", evidence=evidence)
+    part = compose(run.cut(whole, (slice(10, 30), slice(5, 45))), Options(dense="repair"))
+    assert part.mask.shape == (20, 40)
+    assert part.sources == {"network": 0, "scratches": 1}
 
 
 def test_the_bar_moves_within_a_batch(open_dock, network):

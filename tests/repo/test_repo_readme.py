@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dsr_core.arguments import make_parser
 from dsr_core.models import models_folder
 
 REPOSITORY = Path(__file__).parents[2]
@@ -78,6 +79,16 @@ def test_every_command_runs(reader, command):
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_every_program_runs(reader, program):
     run(sys.executable, "-W", "error", "-c", program, cwd=reader)
+
+
+def test_the_table_has_every_option():
+    """What `--help` lists and what the table lists are the same."""
+    table = [line.split("|")[1] for line in README.splitlines() if line.startswith("| `-")]
+    parser = make_parser(dict.fromkeys(("restore", "detect", "models", "doctor", "export-onnx"), len))
+    chosen = vars(parser.parse_args(["restore", "scan.tif"])).keys() - {"inputs", "command"}
+    named = {name.strip("` -").replace("-", "_") for cell in table for name in cell.split(",")}
+    short = {"o": "output", "except": "excepted", "no_linear": "linear"}
+    assert {short.get(name, name) for name in named} == chosen
 
 
 def test_links_and_pictures_lead_somewhere():

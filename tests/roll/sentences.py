@@ -75,6 +75,11 @@ ROWS = {
     "No Dask scheduler answers at": no_scheduler,
     "--scheduler needs Dask": without_distributed,
     "what is done; give --output-dir": lambda box: box.run("scan.tif", "--resume"),
+    "belongs to one scan": lambda box: box.run("scan.tif", box.copy("b.tif"), "--infrared", "ir.tif"),
+    "what stands in the mask": lambda box: box.run("scan.tif", "--mask-kinds"),
+    "give the report or sheet another name": lambda box: box.run(
+        "scan.tif", "--report", "scan.tif", "--overwrite"
+    ),
     "--watch has no end": lambda box: box.run(".", "--watch", "--output-dir", "o", "--report", "r.html"),
     "A report needs files to show": lambda box: box.run("-", "--report", "r.html"),
     "A cluster takes files": lambda box: box.run("-", "--scheduler", "tcp://127.0.0.1:9"),

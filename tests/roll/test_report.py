@@ -158,6 +158,15 @@ def test_a_report_that_is_not_ours_stays(roll, call):
     assert Path("report.html").read_text() == "precious"
 
 
+@pytest.mark.parametrize("page", ["roll/1.tif", "out/1.restored.tif"])
+def test_a_report_never_takes_the_place_of_a_scan_or_a_result(roll, call, page):
+    before = (roll / "1.tif").read_bytes()
+    code, _, err = call("roll", "--output-dir", "out", "--report", page, "--overwrite")
+    assert (code, f"{page} belongs to roll/1.tif" in err) == (1, True)
+    assert (roll / "1.tif").read_bytes() == before
+    assert not Path("out/1.restored.tif").exists()
+
+
 def test_a_list_that_is_missing_is_one_sentence(roll, call):
     code, _, err = call(roll, "--output-dir", "out", "--except", "nothing.txt")
     assert (code, err.count("\n")) == (1, 1)

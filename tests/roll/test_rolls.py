@@ -62,6 +62,8 @@ def test_patterns_that_the_shell_left_alone_are_understood(roll, call):
         (["-o", "one.tif"], "--output-dir"),
         (["--mask", "one.png"], "--mask-dir"),
         (["--resume"], "--output-dir"),
+        (["--infrared", "ir.tif"], "scan_ir.tif beside it"),
+        (["--mask-kinds"], "--mask-dir"),
         (["--output-dir", "out", "--jobs", "0"], "--jobs"),
     ],
 )

@@ -14,7 +14,7 @@ OUT = pathlib.Path("/job/out")
 MISS, PATIENCE = json.loads(pathlib.Path("/job/in/desktop.json").read_text())
 DIALOG = "^Remove dust & scratches$"
 # places in the dialog, from its edges: two buttons, the middle of the preview
-NEXT, FIT, MIDDLE = (314, -188), (555, -188), (298, 257)
+NEXT, FIT, MIDDLE = (314, -188), (497, -188), (269, 272)
 report = {"seconds": {}}
 numbers = itertools.count()
 
@@ -125,7 +125,7 @@ def worked_in_the_dialog(dialog):
     with seconds_of("clean"):
         press("alt+e", "Page_Up", "Page_Up")  # the slider of the sensitivity, to 0.7
     shot("dialog", dialog)
-    click(dialog, 300, 250, button=4)  # the wheel
+    click(dialog, 270, 250, button=4)  # the wheel
     time.sleep(0.5)
     tool("mousedown", 1, "mousemove_relative", 90, 60, "mousemove_relative", 60, 30, "mouseup", 1)
     shot("dialog-zoomed", dialog)
@@ -142,11 +142,11 @@ def worked_in_the_dialog(dialog):
         shot("dialog-clicked", dialog)
     press("alt+a")
     shot("dialog-after", dialog)
-    set_number("t", 50)  # the smallest size
+    set_number("z", 50)  # the smallest size
     set_number("g", 3, leave="Return")  # the largest; Return would be OK, too
     shot("dialog-problem", dialog)
     report["refused"] = bool(window(DIALOG))
-    set_number("t", 0)
+    set_number("z", 0)
     set_number("g", 0)
     click(dialog, 67, -41)  # Help
     report["help"] = until((OUT / "help").exists, "the page of help") and (OUT / "help").read_text()
@@ -177,8 +177,10 @@ def worked_on_the_picture(main):
     ask("Gimp.Selection.none(image)")
     shot("mended", main)
     press("ctrl+z", "ctrl+z")  # the selection, and the repair
+    until(lambda: ask("ids()") == before, "what was there before the repair")
     ask("keep('mask-unmended')")
     press("ctrl+z", "ctrl+z")  # the other selection, and the layer
+    until(lambda: ask("ids()") == before[1:], "the scan alone")
     report["undone"] = ask("names()")
     report["repeated"] = ask("repeat()")
     ask("keep('mask-repeated')")
@@ -186,10 +188,15 @@ def worked_on_the_picture(main):
 
 
 def interrupted(main):
-    """Run twice at once, cancel, delete what is worked on, close the picture."""
+    """Look at another layer, run twice at once, cancel, delete what is worked on, close the picture."""
     ask("add_another()")
+    layers = ask("ids()")
     report["before_cancel"] = ask("state()")
     _, dialog = open_dialog()
+    shot("dialog-one", dialog)
+    click(dialog, 112, 41, button=5)  # the wheel chooses the other layer
+    time.sleep(PATIENCE)
+    shot("dialog-other", dialog)
     stop_the_worker()
     report["second_run"] = ask("repeat()")
     press("alt+e", "Page_Up")  # asks for a preview that does not come
@@ -217,6 +224,7 @@ def interrupted(main):
     report["after_deletion"] = ask("names()")
     tool("windowactivate", "--sync", main)
     press("ctrl+z")
+    until(lambda: ask("ids()") == layers, "the scan")
     ask("image.set_selected_layers([scan])")
     tool("key", "--clearmodifiers", "ctrl+f")
     worker = stop_the_worker()
