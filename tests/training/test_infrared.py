@@ -18,11 +18,8 @@ from training.measure import infrared
 from training.measure.pairs import cropped_photo
 from training.photos import list_photos
 
-NEAR = np.ones((13, 13), np.uint8)  # infrared is less sharp than the picture
 COUNT = 2  # pictures
 MOST_FALSE = 2e-4  # of the pixels away from dirt
-MOST = 0.8  # of the specks
-OPAQUE = 0.5  # dirt that infrared must see
 
 
 def test_opaque_dirt_is_dark_in_infrared_and_dyes_darken_as_asked():
@@ -71,19 +68,6 @@ def marks(scenes, name, **changes):
 @pytest.mark.parametrize("name", infrared.SCANS)
 def test_on_clean_film_infrared_marks_at_most_two_pixels_in_ten_thousand(scenes, name):
     assert np.mean([marked.mean() for marked, _ in marks(scenes, name, clean=1.0)]) <= MOST_FALSE
-
-
-@pytest.mark.parametrize("name", [name for name in infrared.SCANS if name not in ("silver", "clean film")])
-def test_on_dusty_film_infrared_marks_the_dust_and_little_else(scenes, name):
-    found, there, false = 0, 0, []
-    for marked, opacity in marks(scenes, name):
-        count, labels = cv2.connectedComponents((opacity > OPAQUE).astype(np.uint8))
-        there += count - 1
-        found += len(set(labels[marked]) - {0})
-        false.append(marked[cv2.dilate((opacity > 0).astype(np.uint8), NEAR) == 0].mean())
-    assert there > 0
-    assert found > MOST * there
-    assert np.mean(false) <= MOST_FALSE
 
 
 def test_the_table_has_a_row_for_each_scan_and_the_page_keeps_its_text(
