@@ -46,8 +46,12 @@ def unseen(network: Map, maps: Mapping[str, Map]) -> NDArray[np.bool_]:
     found = np.zeros(network.shape, np.bool_)
     for each in maps.values():
         found |= each >= FOUND
-    known = cv2.dilate((network >= _HALF).view(np.uint8), np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8))
-    return np.asarray(found & (known == 0), np.bool_)
+    return found & ~with_rim(network >= _HALF)
+
+
+def with_rim(found: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return what was found with the pixels around it that belong to a grown mask, too."""
+    return cv2.dilate(found.view(np.uint8), np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)) > 0
 
 
 def count_sources(labels: NDArray[np.int32], count: int, evidence: Mapping[str, Map]) -> dict[str, int]:

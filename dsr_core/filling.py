@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from dsr_core import pixels
 from dsr_core.composite import check_mask
 from dsr_core.detect import FOUND
-from dsr_core.evidence import Map, check_maps, joined, unseen
+from dsr_core.evidence import Map, check_maps, joined, unseen, with_rim
 from dsr_core.grain import add_grain
 from dsr_core.pixels import Image
 from dsr_core.prediction import NETWORK, Prediction, Progress
 from dsr_core.sweep import sweep
 from dsr_core.tiles import Tile
 
-_RIM = 2  # pixels around these that belong to a grown mask, too
 _CONVINCED = 0.5  # lowest probability at which a marked pixel counts as repaired by the network
 _MISSED = 0.25  # share of a marked defect; where more is missed, it is filled from its surroundings
 _WIDE = 9  # pixels; what is narrower is filled as well from its surroundings
@@ -51,7 +50,7 @@ def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress,
     """
     check_mask(mask, prediction)
     found = prediction.probability >= FOUND
-    marked = mask & (cv2.dilate(found.view(np.uint8), np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)) == 0)
+    marked = mask & ~with_rim(found)
     return (yield from _filled(prediction, marked, found, marked))
 
 

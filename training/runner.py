@@ -79,7 +79,10 @@ class Runner:
 
     def settle(self, batches: Sequence[Tensor]) -> None:
         """Keep the norms' statistics over ``batches``, or the present ones; a recorded graph is dropped."""
-        recalibrate(self.net, batches) if batches else self.net.eval()
+        if batches:
+            recalibrate(self.net, batches)
+        else:
+            self.net.eval()
         self.graph, self.settled = None, True
 
     def record(self, truth: Triplet) -> dict[str, float | str]:
