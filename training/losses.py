@@ -6,6 +6,7 @@ from torch import Tensor
 
 from dsr_core.nn.losses import PerceptualLoss
 from training.damage import VISIBLE, Triplet
+from training.damage.visible import spread
 
 RING = 3
 """Pixels around the damage where the repair must be right too: the filter grows and feathers its mask."""
@@ -42,7 +43,7 @@ def repair_terms(image: Tensor, residual: Tensor, logit: Tensor, truth: Triplet)
         What the simulator returned.
     """
     target, mask = truth.clean, truth.mask.float()
-    near = F.max_pool2d(mask, 2 * RING + 1, 1, RING)
+    near = spread(mask, RING)
     error = (image + residual - target).abs().mean(1, keepdim=True)
     probability = torch.sigmoid(logit)
     composite = (image + residual * probability - target).abs().mean()
@@ -72,7 +73,7 @@ def perceptual_term(
     image, residual, logit, truth
         As for :func:`repair_terms`.
     """
-    near = F.max_pool2d(truth.mask.float(), 2 * RING + 1, 1, RING)
+    near = spread(truth.mask.float(), RING)
     target = truth.clean.contiguous(memory_format=torch.channels_last)
     known = judge.target_features(target)
     composite = image + residual * torch.sigmoid(logit)

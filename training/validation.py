@@ -1,10 +1,10 @@
 """How good a network is on one fixed batch while it trains."""
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from training.damage import VISIBLE, Triplet
+from training.damage.visible import spread
 from training.measure.metrics import average_precision
 
 
@@ -31,7 +31,7 @@ def measure(residual: Tensor, logit: Tensor, truth: Triplet) -> dict[str, float]
     found = probability > 0.5
     repaired = (image + residual).clamp(0, 1)
     composite = torch.where(found, repaired, image)
-    clean = F.max_pool2d((truth.alteration > 0.25 * VISIBLE).float(), 7, 1, 3) == 0
+    clean = spread((truth.alteration > 0.25 * VISIBLE).float(), 3) == 0
     hits = (found & mask).sum()
 
     def psnr(a: Tensor, where: Tensor) -> Tensor:

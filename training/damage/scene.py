@@ -195,7 +195,8 @@ def lay_boxes(image: Tensor, draw: Draw, most: int = 6) -> Tensor:
     for number in range(most):
         there = column(draw.uniform() < 1.2 - number / most)
         dy, dx = y - column(draw.uniform(-0.1, 1.1) * h), x - column(draw.uniform(-0.1, 1.1) * w)
-        tall, wide = column(draw.log_uniform(0.06, 0.7) * h), column(draw.log_uniform(0.06, 0.9) * w)
+        # nothing as small as a stain: a coloured spot is damage
+        tall, wide = column(draw.log_uniform(0.2, 0.8) * h), column(draw.log_uniform(0.2, 0.9) * w)
         outside = torch.maximum(
             (cos * dy - sin * dx).abs() - tall / 2, (sin * dy + cos * dx).abs() - wide / 2
         )
