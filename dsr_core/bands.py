@@ -1,8 +1,9 @@
 """Work on parts of an image side by side: how many threads, and how many rows at a time."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
 
 BAND = 256
 """Rows that one thread works on at a time: low enough for their memory to be used again."""
@@ -27,6 +28,23 @@ def side_by_side(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> li
         except RuntimeError as error:
             raise MemoryError from error
         return list(results)
+
+
+@contextlib.contextmanager
+def beside() -> Iterator[Callable[..., Future[Any]]]:
+    """Give a function that starts work in one thread beside this one, piece after piece in their order.
+
+    That raises `MemoryError` where there is not even memory for a thread. At the end all pieces are done.
+    """
+    with ThreadPoolExecutor(1) as pool:
+
+        def start(work: Callable[..., Any], *args: object) -> Future[Any]:
+            try:
+                return pool.submit(work, *args)
+            except RuntimeError as error:
+                raise MemoryError from error
+
+        yield start
 
 
 def in_bands(work: Callable[[slice], None], height: int, reach: float) -> None:

@@ -22,6 +22,7 @@ def compose(
     *,
     mask: NDArray[np.bool_] | None = None,
     decided: Decided | None = None,
+    out: Image | None = None,
 ) -> Restoration:
     """Return the restoration that the options ask for.
 
@@ -36,6 +37,9 @@ def compose(
         inside.
     decided
         ``(H, W)`` uint8: what a person decided about single defects (`dsr_core.decisions`).
+    out
+        Gets the restored image if it is of its shape, instead of a new array; it may be the prediction's own
+        ``repaired``, where that is not needed any more.
 
     Raises
     ------
@@ -50,7 +54,9 @@ def compose(
     else:
         check_mask(mask, prediction)
         mask = mask.copy(order="C")
-    image = np.empty(prediction.image.shape, prediction.image.dtype)
+    image = out
+    if image is None or image.shape != prediction.image.shape:
+        image = np.empty(prediction.image.shape, prediction.image.dtype)
 
     def fill_rows(rows: slice) -> None:
         compose_rows(prediction, mask, rows, options.feather, image[rows])
@@ -100,24 +106,29 @@ def compose_rows(
     feather
         As in `Options`.
     out
-        ``(rows, W[, C])``, contiguous: gets the result.
+        ``(rows, W[, C])``, contiguous: gets the result. It may be the same rows of ``repaired``.
     """
-    np.copyto(out, prediction.image[rows])
     inside, after = mask[rows], prediction.repaired[rows]
+    before = prediction.image[rows]
     at = np.flatnonzero(inside)
     if not len(at):
+        np.copyto(out, before)
         return
     distance, full = distance_within(mask, rows, feather + 1), np.float32(feather + 1)
     if len(at) < _SPARSE * inside.size:
         opacity = np.minimum(distance.ravel().take(at) / full, 1)
-        mixed = blend(pick(out, at), pick(after, at), opacity[:, None])
+        repair = pick(after, at)
+        np.copyto(out, before)
+        mixed = blend(pick(out, at), repair, opacity[:, None])
         flat = colour(out.reshape(1, inside.size, -1))[0]
         for channel in range(after.shape[2]):
             flat[at, channel] = mixed[:, channel]
         return
     for strip in cut(slice(0, len(inside)), STRIP):
         opacity = np.minimum(distance[strip] / full, 1)
+        repair = after[strip].copy()
+        np.copyto(out[strip], before[strip])
         for channel in range(after.shape[2]):
             plane = colour(out)[strip, :, channel]
-            mixed = blend(plane, after[strip, :, channel], opacity)
+            mixed = blend(plane, repair[:, :, channel], opacity)
             np.copyto(plane, mixed, where=inside[strip])

@@ -17,6 +17,7 @@ from dsr_core.models import ModelInfo, runtime_errors, tells_of_memory
 from dsr_core.options import PROVIDERS
 from dsr_core.runtime import ort
 
+_SHRINK = "memory.enable_memory_arena_shrinkage"
 _CUDA_OPTIONS = {
     # A search by trial costs seconds for each new shape, and a doubling arena takes memory other programs
     # need.
@@ -108,6 +109,8 @@ class Engine:
         options.log_severity_level = 4  # errors are raised; onnxruntime would print them a second time
         options.intra_op_num_threads = _turns.threads
         options.enable_mem_pattern = False  # planning ahead takes half as much memory again, and no less time
+        # threads that wait in a loop for their next operator would take the core from what runs beside
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         for name, side in zip(("height", "width"), size, strict=True):
             options.add_free_dimension_override_by_name(name, side)
         wanted: list[Any] = [("CUDAExecutionProvider", _CUDA_OPTIONS)] if provider == "cuda" else []
@@ -120,8 +123,12 @@ class Engine:
                 "onnxruntime refused CUDA for a reason it does not tell; the provider cpu may do."
             )
 
-    def __call__(self, batch: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def __call__(
+        self, batch: NDArray[np.float32], *, last: bool = False
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return ``repaired`` ``(N, 3, h, w)`` and ``damage`` ``(N, 1, h, w)`` for a batch ``(N, 3, h, w)``.
+
+        After the ``last`` batch of an image the main memory that the network worked in is given back.
 
         Raises
         ------
@@ -131,7 +138,10 @@ class Engine:
             Anything else that onnxruntime complains about.
         """
         with _understood(f"Model {self.model.name} failed on {self.provider}"), _turns.gate:
-            repaired, damage = self._session.run(["repaired", "damage"], {"image": batch})
+            options = ort.RunOptions()
+            if last:
+                options.add_run_config_entry(_SHRINK, "cpu:0")
+            repaired, damage = self._session.run(["repaired", "damage"], {"image": batch}, options)
         return repaired, damage
 
 

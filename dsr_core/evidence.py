@@ -30,12 +30,16 @@ def joined(network: Map, maps: Mapping[str, Map]) -> Map:
 
     Each is independent of the others: what one does not see, it says nothing about.
     """
-    clear = 255 - network.astype(np.uint16)
+    result = network.copy()
+    flat = result.ravel()
     for each in maps.values():
-        clear *= 255 - each
+        at = np.flatnonzero(each)  # 0 says nothing
+        clear = 255 - flat[at].astype(np.uint16)
+        clear *= 255 - each.ravel()[at]
         clear += 127
         clear //= 255
-    return (255 - clear).astype(np.uint8)
+        flat[at] = 255 - clear
+    return result
 
 
 def unseen(network: Map, maps: Mapping[str, Map]) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core import pixels
+from dsr_core.bands import side_by_side
 from dsr_core.coding import Coding, guess
 from dsr_core.composite import compose
 from dsr_core.detect import FOUND
@@ -99,9 +100,14 @@ def predict(
 
     ran, notes = yield from sweep(info, provider, samples.shape[:2], read, write, linear=linear)
     holes = probability >= FOUND
-    add_grain(repaired, samples, holes, holes, linear=linear)
+    lines, _ = side_by_side(
+        lambda work: work(),
+        (
+            lambda: find_scratches(samples, linear=linear),
+            lambda: add_grain(repaired, samples, holes, holes, linear=linear),
+        ),
+    )
     found = Prediction(image, repaired, probability, info, ran, notes, linear, provider, stored, coding)
-    lines = find_scratches(samples, linear=linear)
     if lines:
         maps = {"scratches": take_off(lines, samples, repaired, probability, linear=linear)}
         evidence = {NETWORK: probability, **maps}
@@ -131,7 +137,7 @@ def restore_steps(
         coding, note = guess(image)
     steps = predict(image, model=model, provider=provider, linear=linear, coding=coding, infrared=infrared)
     prediction = yield from steps
-    found = compose(prediction, options)
+    found = compose(prediction, options, out=prediction.repaired)
     for told in found.notes[len(prediction.notes) :]:
         yield Progress(0, 0, told)
     return replace(found, notes=(*found.notes, note) if note else found.notes)

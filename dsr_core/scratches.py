@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dsr_core import pixels
 from dsr_core.bands import cut
 from dsr_core.pixels import Image
-from dsr_core.scratch_limits import Course, is_scratch, measure
+from dsr_core.scratch_limits import LIMITS, Course, is_scratch, measure
 
 Planes = NDArray[np.float32]
 _LONG = 3000  # pixels; of longer pictures two or more columns are taken together
@@ -135,13 +135,15 @@ def _lines(plane: Planes, width: int) -> Iterator[_Line]:
     right[:, :-away] = middle[:, :-away] - flank[:, away:]
     smaller = np.minimum(np.abs(left), np.abs(right))
     usual = _USUAL * np.asarray(cv2.blur(smaller, (_AROUND, 3)), np.float32) + np.float32(_FINEST)
-    height = np.where(left * right > 0, np.copysign(smaller, left), 0) / usual
+    height = np.minimum(left, right).clip(0) + np.maximum(left, right).clip(None, 0)  # 0 where they disagree
+    height /= usual
     for sign in (1, -1):
-        gain = np.clip(sign * height, *_CLIPPED) - np.float32(_EXPECTED)
+        gain = np.clip(sign * height, *_CLIPPED)
+        gain -= np.float32(_EXPECTED)
         gain[:, :beside] = gain[:, -beside:] = -np.inf
         for pieces, columns in _paths(gain, beside // 2):
-            if len(pieces) < _FEWEST:
-                continue
+            if len(pieces) < max(_FEWEST, LIMITS.share * len(plane)):
+                continue  # too short, whatever else it is
             there = pieces, columns
             course = Course(
                 share=len(pieces) / len(plane),
@@ -163,29 +165,40 @@ def _paths(gain: Planes, beside: int) -> Iterator[tuple[NDArray[np.intp], NDArra
     A path goes from piece to piece, at most one column aside each time, which costs; where it would have lost
     more than it gained, another begins.
     """
-    total, back = np.empty_like(gain), np.empty(gain.shape, np.int8)
+    total = np.empty_like(gain)
     before = np.zeros(gain.shape[1] + 2, np.float32)
-    for number, row in enumerate(gain):
-        ways = np.stack([before[1:-1], before[:-2] - _TURN, before[2:] - _TURN])
-        back[number] = ways.argmax(axis=0)
-        best = ways.max(axis=0)
-        back[number][best <= 0] = -1
-        total[number] = np.maximum(best, 0) + row
-        np.maximum(total[number], 0, out=before[1:-1])
+    for row, ending in zip(gain, total, strict=True):
+        aside = before - np.float32(_TURN)
+        np.maximum(aside[:-2], aside[2:], out=ending)
+        np.maximum(ending, before[1:-1], out=ending)
+        ending += row
+        np.maximum(ending, 0, out=before[1:-1])
+    left = total.copy()  # what no path has taken yet
     for _ in range(_MOST):
-        piece, column = np.unravel_index(total.argmax(), total.shape)
-        if total[piece, column] < _ENOUGH:
+        piece, column = divmod(int(left.argmax()), left.shape[1])
+        if left[piece, column] < _ENOUGH:
             return
-        path = [(piece, column)]
-        while piece > 0 and back[piece, column] >= 0:
-            column += (0, -1, 1)[back[piece, column]]
-            piece -= 1
-            path.append((piece, column))
+        path = list(_back(total, piece, column))
         pieces, columns = np.array(path[::-1]).T
         yield pieces, columns
         for at, column in path:
-            total[at, max(0, column - beside) : column + beside + 1] = 0
-        total[pieces[-1] :, max(0, columns[-1] - beside) : columns[-1] + beside + 1] = 0
+            left[at, max(0, column - beside) : column + beside + 1] = 0
+        left[pieces[-1] :, max(0, columns[-1] - beside) : columns[-1] + beside + 1] = 0
+
+
+def _back(total: Planes, piece: int, column: int) -> Iterator[tuple[int, int]]:
+    """Yield pieces and columns of the path that ends here, from its end to its beginning."""
+    yield piece, column
+    for earlier in range(piece - 1, -1, -1):
+        ahead, left, right = (
+            float(total[earlier, at]) - abs(at - column) * _TURN if 0 <= at < total.shape[1] else 0.0
+            for at in (column, column - 1, column + 1)
+        )
+        best = max(ahead, left, right)
+        if best <= 0:
+            return
+        column += 0 if ahead == best else -1 if left == best else 1
+        yield earlier, column
 
 
 def _company(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,8 @@ class Grid:
     height, width
         Size of the image in pixels.
     size
-        Longest side of a tile; only margins that would take more than half of it make it longer.
+        A tile holds the square of this many pixels at most; only margins that would take more than half of
+        its sides make it larger.
     margin
         Pixels around a core that the network sees and whose results are thrown away.
     multiple_of
@@ -62,28 +64,45 @@ class Grid:
     @property
     def tile_shape(self) -> tuple[int, int]:
         """Height and width that all tiles share."""
-        return self._side(self.height), self._side(self.width)
+        down, across = self.counts
+        return self._side(self.height, down), self._side(self.width, across)
 
     def __len__(self) -> int:
-        return self._count(self.height) * self._count(self.width)
+        down, across = self.counts
+        return down * across
 
     def __iter__(self) -> Iterator[Tile]:
-        for top, bottom, rows in self._axis(self.height):
-            for left, right, columns in self._axis(self.width):
+        down, across = self.counts
+        for top, bottom, rows in self._axis(self.height, down):
+            for left, right, columns in self._axis(self.width, across):
                 inner = tuple(slice(self.margin, self.margin + n) for n in (bottom - top, right - left))
                 yield Tile((slice(top, bottom), slice(left, right)), rows, columns, (inner[0], inner[1]))
 
-    def _count(self, length: int) -> int:
-        largest = self.size // self.multiple_of * self.multiple_of - 2 * self.margin
-        return -(-length // max(largest, 2 * self.margin, self.multiple_of))
+    @cached_property
+    def counts(self) -> tuple[int, int]:
+        """How many tiles there are, down and across: of all that are small enough, those that compute least."""
+        most_down, most_across = self._most(self.height), self._most(self.width)
+        fitting = []
+        for down in range(1, most_down + 1):
+            tall = self._side(self.height, down)
+            widest = self.size**2 // tall // self.multiple_of * self.multiple_of - 2 * self.margin
+            across = -(-self.width // max(widest, 1))
+            if across <= most_across:
+                computed = down * tall * across * self._side(self.width, across)
+                fitting.append((computed, down * across, down, across))
+        return min(fitting)[2:] if fitting else (most_down, most_across)
 
-    def _side(self, length: int) -> int:
-        core = -(-length // self._count(length))
+    def _most(self, length: int) -> int:
+        """Return how many tiles there may be along a side: a margin takes half of a tile at most."""
+        return -(-length // max(2 * self.margin, self.multiple_of))
+
+    def _side(self, length: int, count: int) -> int:
+        core = -(-length // count)
         return -(-(core + 2 * self.margin) // self.multiple_of) * self.multiple_of
 
-    def _axis(self, length: int) -> Iterator[tuple[int, int, NDArray[np.intp]]]:
+    def _axis(self, length: int, count: int) -> Iterator[tuple[int, int, NDArray[np.intp]]]:
         """Yield start and stop of each core along one axis, and the tile's indices into the image."""
-        count, side = self._count(length), self._side(length)
+        side = self._side(length, count)
         for number in range(count):
             start, stop = number * length // count, (number + 1) * length // count
             # mirrored, a dark rim of five pixels would be a line of ten with light on both sides: a scratch

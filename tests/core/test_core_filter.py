@@ -167,10 +167,10 @@ class Greedy:
     def __init__(self, session, limit, error):
         self.session, self.limit, self.error = session, limit, error
 
-    def run(self, names, inputs):
+    def run(self, names, inputs, options=None):
         if inputs["image"].size // 3 > self.limit:
             raise self.error
-        return self.session.run(names, inputs)
+        return self.session.run(names, inputs, options)
 
 
 @pytest.fixture

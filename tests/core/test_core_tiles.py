@@ -20,7 +20,7 @@ def test_cores_cover_every_pixel_once_and_tiles_are_equal(size, tile, margin, mu
     assert (covered == 1).all()
     assert sum(1 for _ in grid) == len(grid)
     assert all(side % multiple == 0 for side in grid.tile_shape)
-    assert max(grid.tile_shape) <= max(tile, 4 * margin + multiple)
+    assert np.prod(grid.tile_shape) <= max(tile, 4 * margin + multiple) ** 2
 
 
 def test_a_tile_sees_its_margin_and_the_edge_repeated():
@@ -37,3 +37,15 @@ def test_the_edge_is_repeated_however_far_a_tile_reaches(length):
     (tile,) = Grid(length, 1, 64, 20, 8)
     assert np.array_equal(tile.rows, np.pad(np.arange(length), 64, mode="edge")[44 : 44 + tile.rows.size])
     assert np.array_equal(tile.cut(image)[tile.inner], image)
+
+
+@pytest.mark.parametrize("size", [(400, 600), (100, 2000), (333, 334)])
+def test_no_other_grid_of_such_tiles_computes_less(size):
+    grid = Grid(*size, 160, 12, 8)
+
+    def computed(down, across):
+        tall, wide = (-(-(-(-n // count) + 24) // 8) * 8 for n, count in zip(size, (down, across), strict=True))
+        return down * across * tall * wide if tall * wide <= 160**2 else np.inf
+
+    least = min(computed(down, across) for down in range(1, 90) for across in range(1, 90))
+    assert len(grid) * np.prod(grid.tile_shape) == least
