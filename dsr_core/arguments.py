@@ -38,6 +38,12 @@ def make_parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
     target.add_argument("--output-dir", type=Path, help="folder for the results; made if it does not exist")
     restore.add_argument("--mask", type=Path, metavar="FILE", help="write what was repaired: 255, else 0")
     restore.add_argument("--overlay", type=Path, metavar="FILE", help="write a picture of the defects in red")
+    restore.add_argument(
+        "--fill",
+        type=Path,
+        metavar="FILE",
+        help="repair what this mask marks white, instead of what is found; it may come from --mask",
+    )
     restore.add_argument("--format", choices=FORMATS, help="what to write; default: what the input is")
     restore.add_argument("--keep-date", action="store_true", help="give results the date of their inputs")
     _add_roll(restore)
@@ -54,6 +60,18 @@ def make_parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
 
     for command in (restore, detect):
         _add_options(command)
+        command.add_argument(
+            "--size-um",
+            type=_numbers(float, "MIN,MAX"),
+            metavar="MIN,MAX",
+            help="size limits in micrometres of film, 0 is none; for files that state their resolution",
+        )
+        command.add_argument(
+            "--only",
+            type=_numbers(int, "X,Y,WIDTH,HEIGHT"),
+            metavar="X,Y,WIDTH,HEIGHT",
+            help="change nothing outside of this region, in pixels as the upright picture shows it",
+        )
         _add_reading(command)
         command.add_argument(
             "--model",
@@ -89,7 +107,7 @@ def make_parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
 
 
 _ONE = {
-    **dict.fromkeys(("output_dir", "report", "contact_sheet", "scheduler")),
+    **dict.fromkeys(("output_dir", "report", "contact_sheet", "scheduler", "fill")),
     "resume": False,
     "jobs": 1,
 }
@@ -121,6 +139,21 @@ def _add_roll(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help="leave the files alone that this list names, one a line, as the report saves it",
     )
+
+
+def _numbers(kind: type, names: str) -> Callable[[str], tuple[Any, ...]]:
+    """Return what turns a text of as many numbers as there are names into a tuple."""
+
+    def split(text: str) -> tuple[Any, ...]:
+        try:
+            values = tuple(kind(part) for part in text.split(","))
+        except ValueError:
+            values = ()
+        if len(values) != len(names.split(",")) or not all(0 <= value < 1 << 31 for value in values):
+            raise argparse.ArgumentTypeError(f"give {names}, numbers from 0 on, not {text!r}")
+        return values
+
+    return split
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

@@ -44,7 +44,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(chosen: argparse.Namespace) -> Options:
-    return Options(**{option.name: getattr(chosen, option.name) for option in described()})
+    options = Options(**{option.name: getattr(chosen, option.name) for option in described()})
+    if chosen.size_um is None:
+        return options
+    if options.min_size or options.max_size:
+        raise DsrError("--size-um takes the place of --min-size and --max-size; give one or the other.")
+    if 0 < chosen.size_um[1] < chosen.size_um[0]:
+        raise DsrError("The second number of --size-um must be 0 (no limit) or at least the first.")
+    return options
 
 
 def _restore(chosen: argparse.Namespace) -> int:
@@ -67,6 +74,7 @@ def _job(
     """Return the job for one input."""
     from dsr_core.io.picture import Wishes  # noqa: PLC0415
     from dsr_core.job import Job  # noqa: PLC0415
+    from dsr_core.region import Region  # noqa: PLC0415
 
     return Job(
         source=source,
@@ -84,6 +92,9 @@ def _job(
         keep_date=chosen.keep_date,
         mask_kinds=chosen.mask_kinds,
         infrared=chosen.infrared,
+        fill=chosen.fill,
+        only=chosen.only and Region(*chosen.only),
+        size_um=chosen.size_um,
     )
 
 

@@ -52,7 +52,7 @@ def compose(
         mask, remarks = search(prediction, options, decided)
         notes += remarks
     else:
-        check_mask(mask, prediction)
+        check_mask(mask, prediction.probability.shape)
         mask = mask.copy(order="C")
     image = out
     if image is None or image.shape != prediction.image.shape:
@@ -79,10 +79,10 @@ def compose(
     )
 
 
-def check_mask(mask: NDArray[np.bool_], prediction: Prediction) -> None:
-    """Refuse a mask that does not fit the image."""
-    if mask.dtype != np.bool_ or mask.shape != prediction.probability.shape:
-        wanted = " x ".join(map(str, prediction.probability.shape))
+def check_mask(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> None:
+    """Refuse a mask that does not fit an image of this height and width."""
+    if mask.dtype != np.bool_ or mask.shape != shape:
+        wanted = " x ".join(map(str, shape))
         raise DsrError(f"The mask must be bool of {wanted} pixels, not {mask.dtype} of {mask.shape}.")
 
 

@@ -48,7 +48,7 @@ def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress,
     DsrError
         The mask is not boolean or not of the image's size.
     """
-    check_mask(mask, prediction)
+    check_mask(mask, prediction.probability.shape)
     found = prediction.probability >= FOUND
     marked = mask & ~with_rim(found)
     return (yield from _filled(prediction, marked, found, marked))

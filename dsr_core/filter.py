@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +11,17 @@ from numpy.typing import NDArray
 from dsr_core import pixels
 from dsr_core.bands import side_by_side
 from dsr_core.coding import Coding, guess
-from dsr_core.composite import compose
-from dsr_core.detect import FOUND
+from dsr_core.composite import check_mask, compose
+from dsr_core.detect import FOUND, search
 from dsr_core.evidence import joined
-from dsr_core.filling import add_evidence
-from dsr_core.grain import add_grain
+from dsr_core.filling import add_evidence, fill
+from dsr_core.grain import REACH, add_grain
 from dsr_core.infrared import check_infrared, find_infrared
 from dsr_core.models import find_model
 from dsr_core.options import Options
 from dsr_core.pixels import Image
 from dsr_core.prediction import NETWORK, Prediction, Progress, Restoration
+from dsr_core.region import Region
 from dsr_core.relief import take_off
 from dsr_core.scratches import find_scratches
 from dsr_core.sweep import sweep
@@ -129,18 +130,60 @@ def restore_steps(
     linear: bool = False,
     coding: Coding | None = None,
     infrared: Image | None = None,
+    mask: NDArray[np.bool_] | None = None,
+    only: tuple[int, int, int, int] | None = None,
 ) -> Generator[Progress, None, Restoration]:
     """Restore an image step by step; parameters and errors as in `predict`, `compose` and `restore`."""
-    note = ""
+    options, note = options or Options(), ""
+    pixels.check(image, signed=coding is not None)
     if coding is None:
-        pixels.check(image)
         coding, note = guess(image)
-    steps = predict(image, model=model, provider=provider, linear=linear, coding=coding, infrared=infrared)
-    prediction = yield from steps
-    found = compose(prediction, options, out=prediction.repaired)
-    for told in found.notes[len(prediction.notes) :]:
-        yield Progress(0, 0, told)
-    return replace(found, notes=(*found.notes, note) if note else found.notes)
+    if mask is not None:
+        check_mask(mask, image.shape[:2])
+    if infrared is not None:
+        check_infrared(infrared, image.shape)
+    region = Region(0, 0, image.shape[1], image.shape[0]) if only is None else Region(*only)
+    region.check(image.shape)
+    around = region.widened(find_model(model).margin + REACH, image.shape)
+    prediction = yield from predict(
+        np.ascontiguousarray(image[around.slices]),
+        model=model,
+        provider=provider,
+        linear=linear,
+        coding=coding,
+        infrared=None if infrared is None else infrared[around.slices],
+    )
+    chosen, told = search(prediction, options)
+    if mask is not None:
+        marked = mask[around.slices]
+        prediction = yield from fill(prediction, marked & ~chosen)
+        chosen, told = marked, ()
+    for remark in told:
+        yield Progress(0, 0, remark)
+    inside = np.zeros_like(chosen)
+    inside[region.within(around).slices] = True
+    found = compose(prediction, options, mask=chosen & inside, out=prediction.repaired)
+    notes = (*found.notes, *told, *([note] if note else []))
+    return replace(found if only is None else _laid_in(found, around, image), notes=notes)
+
+
+def _laid_in(found: Restoration, place: Region, image: Image) -> Restoration:
+    """Return the restoration of a part of an image as one of the whole."""
+    restored = image.copy()
+    restored[place.slices] = found.image
+
+    def whole(part: NDArray[Any]) -> NDArray[Any]:
+        laid = np.zeros(image.shape[:2], part.dtype)
+        laid[place.slices] = part
+        return laid
+
+    return replace(
+        found,
+        image=restored,
+        mask=whole(found.mask),
+        labels=whole(found.labels),
+        probability=whole(found.probability),
+    )
 
 
 def restore(
@@ -152,14 +195,39 @@ def restore(
     linear: bool = False,
     coding: Coding | None = None,
     infrared: Image | None = None,
+    mask: NDArray[np.bool_] | None = None,
+    only: tuple[int, int, int, int] | None = None,
 ) -> Restoration:
-    """Restore an image in one call; parameters and errors as in `predict` and `compose`.
+    """Restore an image in one call; other parameters and errors as in `predict` and `compose`.
 
-    ``coding`` is what the numbers stand for, such as ``Coding(white=4095)``. By default it follows from the
-    largest sample; a note says so where that is not the usual white.
+    Parameters
+    ----------
+    coding
+        What the numbers stand for, such as ``Coding(white=4095)``. By default it follows from the largest
+        sample; a note says so where that is not the usual white.
+    mask
+        ``(H, W)`` bool: what is repaired instead of what the options find; what they do not find of it is
+        repaired as by `fill`.
+    only
+        ``(x, y, width, height)`` in pixels: nothing outside changes, and the network sees no more than this
+        and what it needs around it. What is decided by looking at a whole picture (rare polarity, lights,
+        implausible density, scratches along the film) is decided by looking at that.
+
+    Raises
+    ------
+    DsrError
+        Also where the mask is not boolean or not of the image's size, or the region does not lie in it.
     """
     steps = restore_steps(
-        image, options, model=model, provider=provider, linear=linear, coding=coding, infrared=infrared
+        image,
+        options,
+        model=model,
+        provider=provider,
+        linear=linear,
+        coding=coding,
+        infrared=infrared,
+        mask=mask,
+        only=only,
     )
     return run(steps)
 

@@ -26,13 +26,17 @@ from dsr_core.io import (
     write_picture,
     write_plain,
 )
+from dsr_core.io.film import limited_on_film
 from dsr_core.io.infrared import OFF, find_infrared_scan, infrared_file
 from dsr_core.io.kinds import kind_of, suffix_for
+from dsr_core.io.marks import read_marks
+from dsr_core.io.orientation import stored_region
 from dsr_core.io.picture import Wishes
 from dsr_core.kinds import values_of
 from dsr_core.options import Options
-from dsr_core.pixels import Image, painted, pick
+from dsr_core.pixels import painted, pick
 from dsr_core.prediction import Progress, Restoration
+from dsr_core.region import Region
 
 STREAM = Path("-")
 """Stands for standard input or standard output."""
@@ -67,6 +71,12 @@ class Job:
         Whether the mask holds a value for each kind of defect (`dsr_core.kinds.VALUES`) instead of 255.
     infrared
         ``"auto"``, ``"off"`` or a file, as for `dsr_core.io.infrared.find_infrared_scan`.
+    fill
+        A mask: what it marks is repaired instead of what the options find.
+    only
+        The region outside of which nothing changes, as the upright picture shows it.
+    size_um
+        Smallest and largest size of a defect in micrometres of film; ``None`` for the options' own limits.
     look
         Looks at the result; what it returns goes into the report, as ``"look"``.
     """
@@ -86,6 +96,9 @@ class Job:
     keep_date: bool = False
     mask_kinds: bool = False
     infrared: str = OFF
+    fill: Path | None = None
+    only: Region | None = None
+    size_um: tuple[float, float] | None = None
     look: Callable[[Restoration], dict[str, Any]] | None = None
 
     def run(self, on_progress: Callable[[Progress], None]) -> dict[str, Any]:
@@ -126,10 +139,25 @@ class Job:
             notes += losses(picture, form)
         own = None if self.source == STREAM else self.source
         infrared, told = find_infrared_scan(self.infrared, picture, own, self.wishes)
-        notes += [told] if told else []
+        marks, empty = (None, "") if self.fill is None else read_marks(self.fill, picture, self.wishes)
+        options, limits = self.options, ""
+        if self.size_um is not None:
+            options, limits = limited_on_film(options, *self.size_um, picture, self.source)
+        notes += filter(None, (told, empty, limits))
         for note in notes:  # before anything is written
             on_progress(Progress(0, 0, note))
-        result = self._restored(picture, infrared, on_progress)
+        steps = restore_steps(
+            picture.pixels,
+            options,
+            model=self.model,
+            provider=self.provider,
+            linear=picture.linear if self.linear is None else self.linear,
+            coding=picture.coding,
+            infrared=infrared,
+            mask=marks,
+            only=self.only and stored_region(self.only, picture.pixels.shape, picture.tags),
+        )
+        result = run(steps, on_progress)
         if self._stamp() != before:
             raise DsrError(f"{self.source} has changed meanwhile; restore it again when it is complete.")
         write_all(self._writers(picture, result, form), overwrite=self.overwrite)
@@ -165,30 +193,20 @@ class Job:
                 raise DsrError(
                     f"{path} is the infrared scan of {self.source}; choose another name for what is written."
                 )
+            if self.fill is not None and _same(path, self.fill):
+                raise DsrError(
+                    f"{path} is the mask that --fill reads; choose another name for what is written."
+                )
 
     def names(self, path: Path) -> bool:
         """Return whether a path leads to a file that this job reads or writes."""
-        named = (self.source, self.output, self.mask, self.overlay)
+        named = (self.source, self.output, self.mask, self.overlay, self.fill)
         return any(_same(path, other) for other in named if other is not None) or self._is_infrared(path)
 
     def _is_infrared(self, path: Path) -> bool:
         """Return whether a file that exists is the one that infrared is read from."""
         infrared = infrared_file(self.infrared, self.source) if path.exists() else None
         return infrared is not None and _same(path, infrared)
-
-    def _restored(
-        self, picture: Picture, infrared: Image | None, on_progress: Callable[[Progress], None]
-    ) -> Restoration:
-        steps = restore_steps(
-            picture.pixels,
-            self.options,
-            model=self.model,
-            provider=self.provider,
-            linear=picture.linear if self.linear is None else self.linear,
-            coding=picture.coding,
-            infrared=infrared,
-        )
-        return run(steps, on_progress)
 
     def _stamp(self) -> tuple[int, ...]:
         """Return what tells whether the source is still the file that it was."""

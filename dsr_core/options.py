@@ -6,13 +6,15 @@ is another field of `Options`, and the code that heeds it.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from numbers import Integral, Real
 from typing import Any
 
 from dsr_core.errors import DsrError
 
 PROVIDERS = ("auto", "cuda", "cpu")
+_MICROMETRES = 25_400  # of an inch
+_MOST_PIXELS = 1_000_000  # that a size may be limited to
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Options:
         group="find",
         label="Smallest si_ze",
         help="leave smaller defects alone; 0 is no limit",
-        high=1_000_000,
+        high=_MOST_PIXELS,
         unit="px",
     )
     max_size: int = _option(
@@ -112,7 +114,7 @@ class Options:
         group="find",
         label="Lar_gest size",
         help="leave larger defects alone; 0 is no limit",
-        high=1_000_000,
+        high=_MOST_PIXELS,
         unit="px",
     )
     lights: str = _option(
@@ -172,6 +174,27 @@ class Options:
             raise DsrError(
                 f"max_size ({self.max_size}) must be 0 (no limit) or at least min_size ({self.min_size})."
             )
+
+    def in_micrometres(self, smallest: float, largest: float, per_inch: float) -> "Options":
+        """Return the same with limits for a defect's size that are given on the film; 0 is no limit.
+
+        Parameters
+        ----------
+        smallest, largest
+            Micrometres.
+        per_inch
+            Pixels per inch of film.
+
+        Raises
+        ------
+        DsrError
+            The largest is smaller than the smallest.
+        """
+        least, most = (
+            min(max(round(size * per_inch / _MICROMETRES), 1), _MOST_PIXELS) if size else 0
+            for size in (smallest, largest)
+        )
+        return replace(self, min_size=least, max_size=most)
 
 
 def in_words(message: str) -> str:

@@ -68,8 +68,8 @@ def sweep(
     read
         Returns the samples ``(h, w, 1|3)`` of a tile.
     write
-        Gets the core of each tile: repaired planes ``(3, h, w)`` and damage ``(h, w)``, in [0, 1]. Both run in
-        a thread beside the network.
+        Gets the core of each tile: repaired planes ``(3, h, w)`` and damage ``(h, w)``, in [0, 1]. Both run
+        in a thread beside the network.
     linear
         Whether the samples are linear light.
     wanted

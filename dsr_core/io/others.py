@@ -63,7 +63,7 @@ def read_bmp(file: BinaryIO, wishes: Wishes) -> Picture:
             raise ValueError("its end is missing")
         if compression > 3:  # noqa: PLR2004
             raise UnsuitableError("is a BMP of a rare kind; save it as TIFF or PNG")
-        if bits == 1:
+        if bits == 1 and not wishes.bilevel:
             raise UnsuitableError("is black and white with 1 bit a pixel; scan or convert it to grey first")
         if horizontal > 0 and vertical > 0:
             tags = blocks.resolution_tags(horizontal, vertical, unit=3, scale=100)

@@ -75,10 +75,13 @@ class Wishes(NamedTuple):
         Layers and further pictures may be left out.
     most_pixels
         A picture that claims more is refused before memory is taken for it.
+    bilevel
+        Pictures of 1 bit a pixel are read, too, as 8 bits: masks may be such.
     """
 
     picture_only: bool = False
     most_pixels: int = 1_000_000_000
+    bilevel: bool = False
 
     def check_size(self, width: int, height: int) -> None:
         """Refuse a picture that claims to be larger than expected, or that has no pixels."""

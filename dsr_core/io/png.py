@@ -42,7 +42,7 @@ def read_png(file: BinaryIO, wishes: Wishes) -> Picture:
     wishes.check_size(width, height)
     if "acTL" in names:
         raise UnsuitableError("holds several pages or frames; save each as a file of its own first")
-    if bits == 1 and kind == _GREY:
+    if bits == 1 and kind == _GREY and not wishes.bilevel:
         raise UnsuitableError("is black and white with 1 bit a pixel; scan or convert it to grey first")
     pixels: Image = imagecodecs.png_decode(data)
     pixels = pixels.reshape(height, width, -1)

@@ -99,7 +99,7 @@ def _kept(file: BinaryIO, page: Page, tiff: tifffile.TiffFile, size: int, wishes
 def _pixels(page: Page, size: int, wishes: Wishes) -> tuple[Image, bool]:
     """Return the samples ``(H, W[, C])``, and whether they are exactly those that the file stores."""
     wishes.check_size(page.imagewidth, page.imagelength)
-    _refuse(page)
+    _refuse(page, wishes)
     _check_parts(page, size)
     try:
         stored = page.asarray()
@@ -116,6 +116,8 @@ def _pixels(page: Page, size: int, wishes: Wishes) -> tuple[Image, bool]:
         return _from_palette(stored, page.colormap), False
     if stored.dtype == np.float16:
         return stored.astype(np.float32), True
+    if stored.dtype.kind == "b":
+        stored = stored.astype(np.uint8)
     bits = page.bitspersample
     full = stored.dtype.itemsize * 8
     if stored.dtype.kind == "u" and bits < full:
@@ -124,7 +126,7 @@ def _pixels(page: Page, size: int, wishes: Wishes) -> tuple[Image, bool]:
     return np.ascontiguousarray(stored), True
 
 
-def _refuse(page: Page) -> None:
+def _refuse(page: Page, wishes: Wishes) -> None:
     """Refuse what would be changed beyond repair by being treated as one grey or RGB image."""
     space, bits, channels = int(page.photometric), page.bitspersample, page.samplesperpixel
     if space == _SENSOR:
@@ -138,6 +140,8 @@ def _refuse(page: Page) -> None:
     if not 1 <= channels <= 4:  # noqa: PLR2004
         raise UnsuitableError(f"holds {channels} channels; save it as grey or RGB, with or without alpha")
     if bits == 1 and space != _PALETTE:
+        if wishes.bilevel:
+            return
         raise UnsuitableError("is black and white with 1 bit a pixel; scan or convert it to grey first")
     if page.dtype is None:
         raise UnsuitableError(f"holds samples of {bits} bits of a rare kind; convert it to 8 or 16 bits")

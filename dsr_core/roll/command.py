@@ -123,6 +123,8 @@ def _check_files(chosen: argparse.Namespace, *, several: bool) -> None:
             "--infrared FILE belongs to one scan; with several, each takes a file such as "
             "scan_ir.tif beside it."
         )
+    if several and chosen.fill:
+        raise DsrError("--fill names the mask of one scan; with several, restore each by itself.")
     if chosen.mask_kinds and not (chosen.mask or chosen.mask_dir):
         raise DsrError("--mask-kinds says what stands in the mask; give --mask or --mask-dir, too.")
 

@@ -49,6 +49,7 @@ def settings_of(job: Job) -> str:
         "options": asdict(job.options),
         "model": find_model(job.model).sha256,
         "infrared": (job.infrared, checksum(scan) if scan and scan.is_file() else ""),
+        "fill": checksum(job.fill) if job.fill and job.fill.is_file() else "",
         "version": project_version(),
         "written": [path and path.suffix for path in (job.output, job.mask, job.overlay)],
     }

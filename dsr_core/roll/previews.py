@@ -10,17 +10,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dsr_core import tifftags
 from dsr_core.errors import DsrError
 from dsr_core.io import Picture, read_picture
+from dsr_core.io.orientation import upright
 from dsr_core.io.picture import Wishes
 from dsr_core.pixels import Image, colour, to_network
 
 Shown = NDArray[np.uint8]
 _CROP = 160
 """Pixels of a crop's side, at most."""
-_TURNS = {3: 2, 4: 2, 5: 3, 6: 3, 7: 1, 8: 1}  # EXIF orientation -> quarter turns to the left
-_MIRRORED = frozenset({2, 4, 5, 7})
 
 
 @dataclass(frozen=True)
@@ -112,9 +110,4 @@ def _shown(
 
 def _upright(shown: Any, picture: Picture) -> Any:
     """Turn a picture as its orientation tells those who show it."""
-    tag = picture.tags.get(tifftags.ORIENTATION)
-    number = tag.numbers()[0] if tag else 1
-    turned = np.rot90(shown, _TURNS.get(number, 0))
-    if number in _MIRRORED:
-        turned = turned[:, ::-1]
-    return np.ascontiguousarray(turned)
+    return np.ascontiguousarray(upright(shown, picture.tags))

@@ -36,7 +36,7 @@ def rehearse(chosen: argparse.Namespace, jobs: list[Job]) -> int:
         chosen.console.say(line if chosen.json else f"{job.source} -> {job.output}")
     if index:
         index.close()
-    megapixels = sum(pixels_in(job.source, job.wishes) for job in left if job.source != STREAM) / 1e6
+    megapixels = sum(_pixels(job) for job in left if job.source != STREAM) / 1e6
     told = f"{len(left)} of {len(jobs)} files would be restored, {megapixels:.1f} MP"
     told += f", {len(before)} are done" if before else ""
     if megapixels:
@@ -44,6 +44,10 @@ def rehearse(chosen: argparse.Namespace, jobs: list[Job]) -> int:
         told += f"; about {_duration(pace * megapixels)} here, by the first tile of {left[0].source}"
     chosen.console.note(told)
     return 1 if failures else 0
+
+
+def _pixels(job: Job) -> int:
+    return job.only.width * job.only.height if job.only else pixels_in(job.source, job.wishes)
 
 
 def _seconds_a_megapixel(job: Job) -> float:

@@ -107,6 +107,11 @@ def tagged(*tags, pixels=GREY, photometric=None):
     return tiff(page(pixels, *tags, photometric=photometric))
 
 
+def small_mask(box):
+    (box.folder / "m.png").write_bytes(png(GREY[1:]))
+    box.run("scan.tif", "--fill", "m.png")
+
+
 def no_space(box):
     box.fails(atomic, "_settle", OSError(errno.ENOSPC, "No space left on device"))
     box.run("scan.tif", "-o", "out.tif")
@@ -312,9 +317,7 @@ ROWS = {
     "is a volume": read(tagged((32997, LONG, [2]), pixels=np.vstack([GREY, GREY]))),
     # an array, an option
     "White must be a number other than black": lambda _: Coding(white=0),
-    "The mask must be bool": lambda _: check_mask(
-        np.ones((2, 2), np.uint8), SimpleNamespace(probability=np.ones((2, 2)))
-    ),
+    "The mask must be bool": lambda _: check_mask(np.ones((2, 2), np.uint8), (2, 2)),
     "The image must be a numpy array": restore([1, 2]),
     "An image is (H, W)": restore(np.ones((2, 2, 2, 2))),
     "holds no pixels": restore(np.ones((0, 4))),
@@ -348,6 +351,14 @@ ROWS = {
     "must hold numbers like the picture's": lambda _: infrared.check_infrared(GREY > 9, GREY.shape),
     "channel must be grey": lambda _: infrared.check_infrared(dusty(), GREY.shape),
     "give the one scanned with it": lambda _: infrared.check_infrared(GREY, (3, 5)),
+    "give a mask of the same size": small_mask,
+    "is the mask that --fill reads": lambda box: box.run(
+        "scan.tif", "--fill", box.copy("m.tif"), "--mask", "m.tif", "--overwrite"
+    ),
+    "does not lie in the picture": lambda box: box.run("scan.tif", "--only", "0,0,1,999"),
+    "does not say its resolution": lambda box: box.run("scan.tif", "--size-um", "9,0"),
+    "takes the place of --min-size": lambda box: box.run("scan.tif", "--size-um", "9,0", "--min-size", 3),
+    "The second number of --size-um": lambda box: box.run("scan.tif", "--size-um", "9,3"),
     "is in colour; an infrared scan is grey": lambda box: box.run("scan.tif", "--infrared", box.scan),
     "keeps its weights in another file": external,
     "is not part of this installation": no_such_model,

@@ -75,6 +75,9 @@ ROWS = {
     "No Dask scheduler answers at": no_scheduler,
     "--scheduler needs Dask": without_distributed,
     "what is done; give --output-dir": lambda box: box.run("scan.tif", "--resume"),
+    "--fill names the mask of one scan": lambda box: box.run(
+        "scan.tif", box.copy("b.tif"), "--fill", "m.tif"
+    ),
     "belongs to one scan": lambda box: box.run("scan.tif", box.copy("b.tif"), "--infrared", "ir.tif"),
     "what stands in the mask": lambda box: box.run("scan.tif", "--mask-kinds"),
     "give the report or sheet another name": lambda box: box.run(

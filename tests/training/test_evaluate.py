@@ -14,11 +14,14 @@ from dsr_core.nn.unet import UNet, UNetConfig
 from training.__main__ import main
 from training.measure import evaluate
 from training.measure.evaluate import worst_median_best
+from training.measure.eyes import IRISES
 from training.measure.groups import GROUPS
 from training.measure.methods import BASELINES
+from training.measure.metrics import measure, summarise
 from training.measure.pairs import load_pairs, make_pairs
 
 SIZE = 96
+EYES = ((196, 104, 208, 116), (232, 104, 244, 116))  # of the astronaut, about
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +30,10 @@ def photos(tmp_path_factory):
     for name in ("astronaut", "chelsea", "coffee"):
         image = cv2.cvtColor(getattr(data, name)(), cv2.COLOR_RGB2BGR)
         cv2.imwrite(str(folder / f"{name}.png"), image)
-    return folder
+    known = hashlib.sha256((folder / "astronaut.png").read_bytes()).hexdigest()[:12]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(IRISES, known, EYES)
+        yield folder
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +77,30 @@ def test_points_are_dark_or_bright_dense_and_on_pictures_of_256_pixels(folder):
         assert change[pair.true].std() > 20
 
 
+def test_a_face_lies_in_its_pair_with_both_eyes(folder):
+    (pair,) = [pair for pair in load_pairs(folder) if pair.eyes is not None]
+    assert pair.group == "eyes"
+    assert pair.eyes.shape == pair.true.shape
+    count, _, stats, _ = cv2.connectedComponentsWithStats(pair.eyes.view(np.uint8))
+    assert count == 3
+    assert set(stats[1:, cv2.CC_STAT_AREA]) == {81}  # 12 pixels at three quarters
+
+
+def test_an_eye_is_kept_as_long_as_nothing_but_damage_changes_in_it():
+    picture = np.full((40, 60, 3), 90, np.uint8)
+    eyes, true = np.zeros((2, 40, 60), np.bool_)
+    eyes[10:20, 10:20] = eyes[10:20, 40:50] = True
+    true[10:12, 10:12] = True
+    restored = picture.copy()
+    restored[10:12, 10:12] = 80
+    nothing = np.zeros_like(true)
+    figures = [picture, picture, true, restored, nothing, None, eyes]
+    assert summarise([measure(*figures)])["eyes_kept"] == 1
+    restored[14, 44] = 80
+    assert summarise([measure(*figures)])["eyes_kept"] == 0.5
+    assert np.isnan(summarise([measure(*figures[:-1])])["eyes_kept"])
+
+
 def test_pairs_are_made_the_same_again(folder, photos, tmp_path):
     make_pairs(tmp_path / "again", sorted(photos.iterdir()), None, per_group=1, size=SIZE)
     for one in sorted(folder.rglob("*.png")):
@@ -102,8 +132,8 @@ def test_the_evaluation_of_a_model_and_the_baselines(folder, toy_model, tmp_path
     }
     assert all(set(group) == methods for group in groups.values())
     images = {group: methods["damaged input"]["images"] for group, methods in groups.items()}
-    assert images["all"] == images["damaged"] + images["clean"] == 32
-    assert images["first groups"] == 22
+    assert images["all"] == images["damaged"] + images["clean"] == 33
+    assert (images["first groups"], images["later groups"], images["eyes"]) == (22, 10, 1)
     assert groups["all"]["damaged input"]["ssim_change"] == 0
     assert groups["all"]["damaged input"]["average_precision"] is None
     assert 0 < groups["all"]["model toy (toy)"]["average_precision"] <= 1
@@ -113,6 +143,7 @@ def test_the_evaluation_of_a_model_and_the_baselines(folder, toy_model, tmp_path
     page = (tmp_path / "results.md").read_text()
     assert page.count("| model toy (toy) |") == len(groups)
     assert "nan" not in page
+    assert page.count("eyes kept % |") == 1
     assert str(tmp_path) not in page
     assert cv2.imread(str(tmp_path / "out" / "r.toy.png")).shape[0] == 3 * 256
     assert "r.json" in capsys.readouterr().out

@@ -29,7 +29,13 @@ def evaluate(pairs: Iterable[Loaded], methods: dict[str, Method]) -> dict[str, d
         for name, method in methods.items():
             outcome = method(pair)
             results[name][pair.name] = measure(
-                pair.damaged, pair.clean, pair.true, outcome.restored, outcome.found, outcome.probability
+                pair.damaged,
+                pair.clean,
+                pair.true,
+                outcome.restored,
+                outcome.found,
+                outcome.probability,
+                pair.eyes,
             )
     return results
 
@@ -81,6 +87,8 @@ def evaluation(
 def headings(pair: Pair) -> tuple[str, str, str, str]:
     """Return the tables that a pair is part of, besides that of all pairs."""
     kind = "clean" if pair.group == "clean" else "damaged"
+    if GROUPS[pair.group].eyes:  # apart, so that figures of the others go on
+        return kind, kind, pair.group, pair.group
     if not GROUPS[pair.group].first:
         return kind, "later groups", pair.group, pair.group
     return kind, "first groups", pair.group, pair.group if kind == "clean" else f"scale {pair.scale:g}"

@@ -51,6 +51,8 @@ class Group:
         Lay the plates of damage over their mirror images.
     first
         Of the groups that the figures up to the fourth generation were measured on.
+    eyes
+        One pair of each photograph whose eyes are known (:mod:`training.measure.eyes`), around them.
     """
 
     changes: Mapping[str, Any] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class Group:
     side: int | None = None
     heavy: bool = False
     first: bool = False
+    eyes: bool = False
 
     @property
     def conditions(self) -> dict[str, Any]:
@@ -94,6 +97,7 @@ GROUPS: dict[str, Group] = {
         {"misaligned": 1.0, "coloured": (0.0, 1.0), "defocus": 0.5, "film": (0.0, 0.0, 0.5)}
     ),
     "grainy negative": Group({"dark": (0.0, 1.0, 0.0), "film": (0.15, 0.0, 0.3), "grain": 0.25}),
+    "eyes": Group(eyes=True),
 }
 """All groups by name, in the order of their pairs."""
 

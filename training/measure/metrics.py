@@ -46,6 +46,8 @@ class Measures:
     scores
         ``(2, 256)``: histograms of the probability on clean and on damaged pixels; zeros without a
         probability.
+    eyes, eyes_kept
+        Irises that are known, and those of which no clean pixel changed.
     """
 
     psnr_before: float
@@ -66,6 +68,8 @@ class Measures:
     clean_changed: int
     grain: NDArray[np.float64]
     scores: NDArray[np.int64]
+    eyes: int
+    eyes_kept: int
 
 
 def measure(
@@ -75,6 +79,7 @@ def measure(
     restored: Image,
     found: Mask,
     probability: Image | None = None,
+    eyes: Mask | None = None,
 ) -> Measures:
     """Compare a restoration with the truth.
 
@@ -86,9 +91,13 @@ def measure(
         True damage, and what the method took for damage.
     probability
         ``(H, W)`` uint8, where the method has one.
+    eyes
+        Where irises are, if they are known.
     """
     near_true, near_found = dilate(true, NEAR), dilate(found, NEAR)
     away = ~dilate(true, AWAY)
+    wrong = away & (restored != damaged).any(-1)
+    irises, hurt = (0, 0) if eyes is None else _regions(eyes, wrong, 0)
     scores = np.zeros((2, 256), np.int64)
     if probability is not None:
         scores = np.stack([np.bincount(probability[where], minlength=256) for where in (~true, true)])
@@ -108,9 +117,11 @@ def measure(
         marks=_regions(found, near_true, 0)[0],
         marks_right=_regions(found, near_true, 0)[1],
         clean_pixels=int(away.sum()),
-        clean_changed=int((away & (restored != damaged).any(-1)).sum()),
+        clean_changed=int(wrong.sum()),
         grain=_grain(restored, clean, found & true),
         scores=scores,
+        eyes=irises,
+        eyes_kept=irises - hurt,
     )
 
 
@@ -149,6 +160,7 @@ def summarise(samples: Sequence[Measures]) -> dict[str, float]:
         "marks_right": _ratio(total["marks_right"], total["marks"]),
         "average_precision": average_precision(*total["scores"]),
         "clean_changed": _ratio(total["clean_changed"], total["clean_pixels"]),
+        "eyes_kept": _ratio(total["eyes_kept"], total["eyes"]),
         "grain_kept": float(np.sqrt(_ratio(_ratio(ours, ours_around), _ratio(theirs, theirs_around)))),
     }
 

@@ -1,8 +1,8 @@
 """Make and read validation pairs: ``python -m training pairs --output DIR --photos FOLDER``.
 
 They are made once, seeded, from photographs and film frames that no training saw. Every pair is a folder with
-``damaged.png``, ``clean.png`` and ``mask.png`` (8 bit; 255 where the damage altered the picture), and
-``pairs.json`` lists them.
+``damaged.png``, ``clean.png`` and ``mask.png`` (8 bit; 255 where the damage altered the picture), those of
+faces also ``eyes.png``; ``pairs.json`` lists them.
 """
 
 import argparse
@@ -16,9 +16,12 @@ import numpy as np
 import torch
 
 from dsr_core.errors import DsrError
+from training.measure.eyes import irises_in, marked
 from training.measure.groups import GROUPS, simulators
 from training.measure.metrics import Image, Mask
 from training.photos import list_photos, read_photo
+
+_SHRUNK = 0.75  # of a photograph's size
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class Loaded:
-    """A validation pair in memory: where it comes from, its images ``(H, W, 3)`` uint8 and the true mask."""
+    """A validation pair in memory.
+
+    Where it comes from, its images ``(H, W, 3)`` uint8, the true mask and that of eyes, if they are known.
+    """
 
     name: str
     group: str
@@ -51,6 +57,7 @@ class Loaded:
     damaged: Image
     clean: Image
     true: Mask
+    eyes: Mask | None = None
 
 
 def make_pairs(
@@ -87,20 +94,26 @@ def make_pairs(
     if output.exists() and any(output.iterdir()):
         raise DsrError(f"'{output}' is not empty; name a new folder.")
     normal, heavy = simulators(damage_data, seed)
-    plan = [
-        (name, scale) for name, group in GROUPS.items() for scale in group.scales for _ in range(per_group)
-    ]
+    faces = [path for path in photos if irises_in(path)]
+    plan: list[tuple[str, float, Path | None]] = []
+    for name, group in GROUPS.items():
+        for scale in group.scales:
+            plan += [(name, scale, path) for path in (faces if group.eyes else [None] * per_group)]
     pairs: list[Pair] = []
-    for number, (name, scale) in enumerate(plan):
-        group, path = GROUPS[name], photos[number % len(photos)]
+    for number, (name, scale, face) in enumerate(plan):
+        group, path = GROUPS[name], face or photos[number % len(photos)]
         simulator = (heavy if group.heavy else normal).with_conditions(
             **group.conditions, scale=(scale, scale)
         )
         rng = torch.Generator().manual_seed(seed + number)
         draw = np.random.default_rng(seed + number)
-        photo = cropped_photo(path, group.side or size, draw, whole=group.side is not None)
+        photo, eyes = (
+            cropped_face(path, size, draw)
+            if face
+            else (cropped_photo(path, group.side or size, draw, whole=group.side is not None), None)
+        )
         pair = Pair(f"{number:03d}-{name.replace(' ', '-')}-{scale:g}", name, scale, path.name)
-        _write(output / pair.name, simulator(photo, rng))
+        _write(output / pair.name, simulator(photo, rng), eyes)
         pairs.append(pair)
     (output / "pairs.json").write_text(json.dumps([asdict(pair) for pair in pairs], indent=1) + "\n")
     return pairs
@@ -112,23 +125,46 @@ def cropped_photo(path: Path, side: int, rng: np.random.Generator, *, whole: boo
     ``whole`` shrinks it until ``side`` holds its short side; otherwise to three quarters.
     """
     image = read_photo(path)
-    factor = side / min(image.shape[:2]) if whole else 0.75
-    image = np.asarray(cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
+    image = _shrunk(image, side / min(image.shape[:2]) if whole else _SHRUNK)
     height, width = (min(side, length) // 8 * 8 for length in image.shape[:2])
     top, left = (
         int(rng.integers(have - want + 1)) for have, want in zip(image.shape, (height, width), strict=False)
     )
-    crop = np.ascontiguousarray(image[top : top + height, left : left + width])
-    return torch.from_numpy(crop).movedim(-1, 0)[None].float() / 255
+    return _as_tensor(image[top : top + height, left : left + width])
 
 
-def _write(folder: Path, triplet: tuple[torch.Tensor, ...]) -> None:
+def cropped_face(path: Path, side: int, rng: np.random.Generator) -> tuple[torch.Tensor, Mask]:
+    """Return such a crop around the eyes of a face, as far as it holds them, and the mask of its irises."""
+    image = read_photo(path)
+    eyes = _shrunk(marked(irises_in(path), image.shape).astype(np.uint8) * 255, _SHRUNK) > 0
+    image = _shrunk(image, _SHRUNK)
+    place = []
+    for axis in (0, 1):
+        have, at = image.shape[axis], np.flatnonzero(eyes.any(axis=1 - axis))
+        want = min(side, have) // 8 * 8
+        first, last = max(0, at[-1] + 1 - want), min(at[0], have - want)
+        start = int(rng.integers(min(first, last), max(first, last) + 1))
+        place.append(slice(start, start + want))
+    return _as_tensor(image[*place]), eyes[*place]
+
+
+def _shrunk(image: Image, factor: float) -> Image:
+    return np.asarray(cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _as_tensor(crop: Image) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(crop)).movedim(-1, 0)[None].float() / 255
+
+
+def _write(folder: Path, triplet: tuple[torch.Tensor, ...], eyes: Mask | None) -> None:
     damaged, clean, _, mask = triplet
     folder.mkdir(parents=True)
     for name, image in (("damaged", damaged), ("clean", clean)):
         rgb = (image[0].movedim(0, -1) * 255).round().byte().numpy()
         cv2.imwrite(str(folder / f"{name}.png"), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
     cv2.imwrite(str(folder / "mask.png"), mask[0, 0].numpy().astype(np.uint8) * 255)
+    if eyes is not None:
+        cv2.imwrite(str(folder / "eyes.png"), eyes.astype(np.uint8) * 255)
 
 
 def list_pairs(folder: Path) -> list[Pair]:
@@ -159,7 +195,10 @@ def load_pairs(folder: Path) -> Iterator[Loaded]:
         if mask is None:
             raise DsrError(f"'{place / 'mask.png'}' is not a readable mask; make the pairs again.")
         damaged, clean = (read_photo(place / f"{name}.png") for name in ("damaged", "clean"))
-        yield Loaded(pair.name, pair.group, pair.scale, damaged, clean, mask > 0)
+        eyes = None
+        if (place / "eyes.png").exists():
+            eyes = read_photo(place / "eyes.png")[:, :, 0] > 0
+        yield Loaded(pair.name, pair.group, pair.scale, damaged, clean, mask > 0, eyes)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from dsr_core.atomic import write_all
 from dsr_core.errors import DsrError
 from dsr_core.models import ModelInfo
+from training.measure.groups import GROUPS, Group
 from training.measure.methods import Outcome
 from training.measure.metrics import AWAY, MOST_PSNR, NEAR, Image, Mask
 from training.measure.pairs import Loaded
@@ -37,6 +38,8 @@ COLUMNS: dict[str, Callable[[Summary], str]] = {
     "AP": lambda s: _number(3)(s["average_precision"]),
     "grain": lambda s: _number(2)(s["grain_kept"]),
 }
+EYES: dict[str, Callable[[Summary], str]] = {"eyes kept %": lambda s: _number(0, 100)(s["eyes_kept"])}
+"""Of groups in which eyes are known."""
 
 LEGEND = f"""\
 PSNR in dB (at most {MOST_PSNR:.0f}, given to equal images), over the image and inside the true damage. SSIM
@@ -48,7 +51,8 @@ quarter or more was found; *marks right*: regions found that lie on or within {N
 precision of the probability. *Grain*: high-frequency amplitude inside repairs against around them, divided
 by the same in the undamaged picture: 1 is as it should be, less is smeared, more is what remains of the
 damage. *First groups*: those of the figures up to version 4, *typical* to *web*, with the scales of their
-damage; *later groups*: the others.
+damage; *later groups*: the others but for *eyes*, photographs of faces; *eyes kept*: irises, with the
+catchlights in them, of which no pixel more than {AWAY} px from damage changed.
 """
 
 
@@ -71,10 +75,11 @@ def markdown(models: Sequence[ModelInfo], groups: dict[str, dict[str, Summary]])
     for group, methods in groups.items():
         images = round(next(iter(methods.values()))["images"])
         lines += ["", f"## {group[0].upper()}{group[1:]} ({images} images)", ""]
-        lines.append(f"| | {' | '.join(COLUMNS)} |")
-        lines.append(f"|---|{'---:|' * len(COLUMNS)}")
+        columns = COLUMNS | EYES if GROUPS.get(group, Group()).eyes else COLUMNS
+        lines.append(f"| | {' | '.join(columns)} |")
+        lines.append(f"|---|{'---:|' * len(columns)}")
         for method, summary in methods.items():
-            cells = [show(summary) for show in COLUMNS.values()]
+            cells = [show(summary) for show in columns.values()]
             lines.append(f"| {method} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

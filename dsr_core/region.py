@@ -1,0 +1,46 @@
+"""A rectangle of a picture, in pixels."""
+
+from typing import NamedTuple
+
+from dsr_core.errors import DsrError
+
+
+class Region(NamedTuple):
+    """A rectangle: ``x, y`` is its first column and its first row."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Its rows and columns."""
+        return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Refuse a region that does not lie in an image of this height and width.
+
+        Raises
+        ------
+        DsrError
+            It holds no pixel, or reaches beyond the image.
+        """
+        height, width = shape[:2]
+        inside = min(self.x, self.y) >= 0 and self.x + self.width <= width and self.y + self.height <= height
+        if not inside or min(self.width, self.height) < 1:
+            raise DsrError(
+                f"The region {','.join(map(str, self))} does not lie in the picture of {width} x {height} "
+                "pixels; give X,Y,WIDTH,HEIGHT within it."
+            )
+
+    def widened(self, reach: int, shape: tuple[int, ...]) -> "Region":
+        """Return the region with so many pixels around it, as far as an image of this shape has them."""
+        left, top = max(self.x - reach, 0), max(self.y - reach, 0)
+        right = min(self.x + self.width + reach, shape[1])
+        bottom = min(self.y + self.height + reach, shape[0])
+        return Region(left, top, right - left, bottom - top)
+
+    def within(self, other: "Region") -> "Region":
+        """Return the same place, counted from the corner of another region."""
+        return self._replace(x=self.x - other.x, y=self.y - other.y)
