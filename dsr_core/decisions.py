@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dsr_core.kinds import numbers_of
+
 LEFT = 1
 PAINTED = 2
 Decided = NDArray[np.uint8]
@@ -25,6 +27,7 @@ ROW = np.dtype(
         *((name, np.int32) for name in ("row", "column", "top", "left", "height", "width", "pixels")),
         ("doubt", np.float32),
         ("state", np.uint8),
+        ("kind", np.uint8),
     ]
 )
 
@@ -108,7 +111,7 @@ def outranked(mask: NDArray[np.bool_], decided: Decided | None) -> NDArray[np.bo
 
 
 def listed(
-    labels: NDArray[np.int32], probability: NDArray[np.uint8], decided: Decided | None
+    labels: NDArray[np.int32], probability: NDArray[np.uint8], decided: Decided | None, least: int
 ) -> NDArray[Any]:
     """Return a table of the defects, and of what is left alone, one row of type `ROW` for each.
 
@@ -118,24 +121,26 @@ def listed(
         As in `dsr_core.Restoration`.
     decided
         The decisions, ``(H, W)``, if there are any.
+    least
+        Probability times 255 from which on pixels tell a defect's kind (`dsr_core.kinds.numbers_of`).
 
     Returns
     -------
     ndarray
         ``row, column`` of one of its pixels, ``top, left, height, width`` and ``pixels`` of each defect; its
-        ``doubt``, from 0 to 1: what its highest probability lacks to 1; its ``state``. Row ``n`` belongs to
-        the label ``n + 1``; those that are left alone come last.
+        ``doubt``, from 0 to 1: what its highest probability lacks to 1; its ``state``; the number of its
+        ``kind``. Row ``n`` belongs to the label ``n + 1``; those that are left alone come last.
     """
     if decided is None or not decided.any():
-        return _rows(labels, probability, FOUND_STATE)
-    rows = _rows(labels, probability, FOUND_STATE)
+        return _rows(labels, probability, FOUND_STATE, least)
+    rows = _rows(labels, probability, FOUND_STATE, least)
     painted = np.unique(labels[(decided == PAINTED) & (labels > 0)]) - 1
     rows["state"][painted] = PAINTED_STATE
     _, places = cv2.connectedComponents(decided & LEFT, connectivity=8, ltype=cv2.CV_32S)
-    return np.concatenate([rows, _rows(places, probability, LEFT_STATE)])
+    return np.concatenate([rows, _rows(places, probability, LEFT_STATE, least)])
 
 
-def _rows(labels: NDArray[Any], probability: NDArray[np.uint8], state: int) -> NDArray[Any]:
+def _rows(labels: NDArray[Any], probability: NDArray[np.uint8], state: int, least: int) -> NDArray[Any]:
     at = np.flatnonzero(labels)
     label = labels.ravel().take(at) - 1
     rows = np.zeros(int(label.max(initial=-1)) + 1, ROW)
@@ -143,6 +148,7 @@ def _rows(labels: NDArray[Any], probability: NDArray[np.uint8], state: int) -> N
     rows["pixels"] = np.bincount(label, minlength=len(rows))
     strongest = np.zeros(len(rows), np.uint8)
     np.maximum.at(strongest, label, probability.ravel().take(at))
+    rows["kind"] = numbers_of(labels, probability, len(rows), least)[1:]
     rows["doubt"] = 1 - strongest / np.float32(255)
     places = np.divmod(at, labels.shape[1])
     for place, any_one, first, extent in zip(

@@ -54,6 +54,11 @@ def choose_provider(wanted: str) -> tuple[str, str]:
     return "cpu", f"CUDA could not be loaded ({fault}), running on the CPU"
 
 
+def unasked(wanted: str) -> str:
+    """Return the note that is of no concern where it was left to the filter where to run, or ``""``."""
+    return choose_provider("auto")[1] if wanted == "auto" else ""
+
+
 @cache
 def cuda_fault() -> str:
     """Return why CUDA does not run here, or ``""`` where it does.

@@ -58,6 +58,11 @@ def with_rim(found: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return cv2.dilate(found.view(np.uint8), np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)) > 0
 
 
+def told(sources: Mapping[str, int]) -> str:
+    """Return how many defects came from which evidence, as part of a sentence."""
+    return ", ".join(f"{count} by {name}" for name, count in sources.items())
+
+
 def count_sources(labels: NDArray[np.int32], count: int, evidence: Mapping[str, Map]) -> dict[str, int]:
     """Return how many defects came from which evidence.
 

@@ -93,17 +93,29 @@ def sort(shapes: Shapes, longest: int) -> NDArray[np.uint8]:
     return np.where(thin & (shapes.extent > _SHORTEST), drawn, np.where(large, 4, 1)).astype(np.uint8)
 
 
-def values_of(result: Restoration, least: int) -> NDArray[np.uint8]:
-    """Return a mask ``(H, W)`` that holds one of `VALUES` for the kind of each defect.
+def numbers_of(
+    labels: NDArray[np.int32], probability: NDArray[np.uint8], count: int, least: int
+) -> NDArray[np.uint8]:
+    """Return the number ``(count + 1,)`` of the kind that each defect is of; 0 for what is none.
 
     The shape is that of the pixels whose probability is at least ``least`` of 255, which are those that were
     found before they grew; of a defect that a person drew, all of it.
     """
-    certain = np.where(result.probability >= least, result.labels, 0)
-    drawn = np.setdiff1d(np.arange(1, result.defects + 1), certain)
-    certain = np.where(np.isin(result.labels, drawn), result.labels, certain) if len(drawn) else certain
-    at = np.flatnonzero(certain)
-    shapes = measure(at, certain.ravel().take(at), certain, result.defects + 1)
-    number = sort(shapes, max(certain.shape))
+    at = np.flatnonzero(labels)
+    label = labels.ravel().take(at)
+    certain = probability.ravel().take(at) >= least
+    found = np.zeros(count + 1, np.bool_)
+    found[label[certain]] = True
+    certain |= ~found[label]
+    at, label = at[certain], label[certain]
+    shown = np.zeros_like(labels)
+    shown.ravel()[at] = label
+    number = sort(measure(at, label, shown, count + 1), max(labels.shape))
     number[0] = 0
+    return number
+
+
+def values_of(result: Restoration, least: int) -> NDArray[np.uint8]:
+    """Return a mask ``(H, W)`` with one of `VALUES` for the kind of each defect, told as in `numbers_of`."""
+    number = numbers_of(result.labels, result.probability, result.defects, least)
     return np.array(VALUES, np.uint8)[number][result.labels]

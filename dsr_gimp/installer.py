@@ -20,7 +20,7 @@ SHEBANG = "#!/usr/bin/env python3"
 # A name that only our own interpreter entry knows; GIMP takes it in place of what the search path would find.
 OWN_SHEBANG = "#!/usr/bin/env dust-scratch-removal-python"
 # Modules of the standard library alone that the plug-in imports by the names that they have here.
-_SHARED = ("editor/__init__.py", "editor/wire.py", "editor/client.py")
+_SHARED = ("editor/__init__.py", "editor/wire.py", "editor/client.py", "infrared_names.py")
 _PYTHONS = ("/usr/bin/python3", "/usr/local/bin/python3", "/opt/homebrew/bin/python3")
 _TRIAL = "import gi; gi.require_version('Gimp', '3.0'); from gi.repository import Gegl, Babl"
 

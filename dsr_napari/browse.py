@@ -14,7 +14,8 @@ from dsr_napari.frames import Position
 from dsr_napari.work import View, active_layer
 
 _STATES = ("found", "painted", "left alone")
-_COLUMNS = {"Size (px)": "size", "Doubt": "doubt", "State": "state"}
+_KINDS = ("", "speck", "hair", "scratch", "other")
+_COLUMNS = {"Size (px)": "size", "Doubt": "doubt", "State": "state", "Kind": "kind"}
 _AROUND = 120  # pixels of the scan that are shown around a defect ...
 _CANVAS = 500  # ... on a canvas of so many
 
@@ -54,6 +55,7 @@ class _Rows(QAbstractTableModel):  # type: ignore[misc, unused-ignore]
             f"{max(row['height'], row['width'])}",
             f"{100 * row['doubt']:.0f} %",
             _STATES[row["state"]],
+            _KINDS[row["kind"]],
         )[index.column()]
 
     def headerData(self, section: int, way: Any, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: N802

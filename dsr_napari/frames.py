@@ -15,7 +15,8 @@ Position = tuple[int, ...]
 """Index of a frame along a layer's axes before (H, W); ``()`` for a plain picture."""
 
 _CHANNELS = (3, 4)
-_PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+"""What says where a layer lies in the world."""
 
 
 class Frames:
@@ -35,6 +36,8 @@ class Frames:
         Three or four planes of grey are frames, not the colours of one picture.
     white
         The number that means white; 0 lets the samples and the contrast limits say.
+    infrared
+        The layer of grey frames that are the infrared scan of these, if there is one.
 
     Raises
     ------
@@ -51,6 +54,7 @@ class Frames:
         *,
         planes_are_frames: bool = False,
         white: float = 0,
+        infrared: Image | None = None,
     ) -> None:
         if not isinstance(layer, Image):
             raise DsrError("There is no image layer; open a scan, for only image layers can be restored.")
@@ -66,10 +70,10 @@ class Frames:
             )
         _refuse_rolled_axes(layer, len(point), displayed)
         self.layer = layer
-        self.data = layer.data[0] if layer.multiscale else layer.data
+        self.data = full_size(layer)
         stack = self.data.shape[: layer.ndim - 2]
         shown = shown_frame(layer, point)
-        self.white = white
+        self.white, self.infrared = white, infrared
         self.start: Position = (0,) * len(stack) if every else shown
         self.stack: Position = stack if every else (1,) * len(stack)
         self.frame_shape = self.data.shape[layer.ndim - 2 :]
@@ -92,7 +96,8 @@ class Frames:
 
     def renew(self, other: "Frames") -> None:
         """Read from where ``other`` reads, and as it does."""
-        self.data, self.white = other.data, other.white
+        self.data, self.white, self.infrared = other.data, other.white, other.infrared
+        self.frame_shape = other.frame_shape
 
     def index(self, position: Position) -> Position:
         """Return where a frame lies in what is made of these frames."""
@@ -102,11 +107,18 @@ class Frames:
         """Return one frame, (H, W[, C]); of a dask stack only this frame is computed."""
         return np.asarray(self.data[position])
 
-    def mark(self, position: Position) -> int | None:
-        """Return a checksum of a frame's samples, for others may write into them; None of a dask stack."""
-        if self.lazy:
-            return None
-        return zlib.adler32(np.ascontiguousarray(self.read(position)).data)
+    def read_infrared(self, position: Position) -> NDArray[Any] | None:
+        """Return the infrared scan of one frame, (H, W), if there is one."""
+        return None if self.infrared is None else np.asarray(full_size(self.infrared)[position])
+
+    def mark(self, position: Position) -> tuple[Any, ...]:
+        """Return what tells whether a frame is read as it was, and from where.
+
+        But for dask stacks there is a checksum of the samples, for others may write into them.
+        """
+        sources = [self.data, *([] if self.infrared is None else [full_size(self.infrared)])]
+        sums = [] if self.lazy else [_checksum(each[position]) for each in sources]
+        return (*map(id, sources), *sums, self.white)
 
     def coding(self, image: NDArray[Any]) -> tuple[Coding, str]:
         """Return what a frame's numbers stand for, and a sentence where that is not the usual.
@@ -144,7 +156,7 @@ class Frames:
         """
         _, state, _ = self.layer.as_layer_data_tuple()
         if kind == "labels":
-            state = {key: state[key] for key in _PLACE}
+            state = {key: state[key] for key in PLACE}
         else:
             state = {**state, "multiscale": isinstance(data, list), "visible": True}
         layer = Layer.create(data, {**state, "name": name, **look}, kind)
@@ -154,9 +166,18 @@ class Frames:
         return layer
 
 
+def _checksum(samples: Any) -> int:
+    return zlib.adler32(np.ascontiguousarray(samples).data)
+
+
+def full_size(layer: Image) -> Any:
+    """Return the samples of an image layer, those of the largest of a multiscale one."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
 def shown_frame(layer: Layer, point: tuple[float, ...]) -> Position:
     """Return which frame of a layer is shown at a point of the world."""
-    stack = (layer.data[0] if layer.multiscale else layer.data).shape[: layer.ndim - 2]
+    stack = full_size(layer).shape[: layer.ndim - 2]
     shown = np.rint(layer.world_to_data(point)[: len(stack)]).astype(int)
     return tuple(int(i) for i in np.clip(shown, 0, np.subtract(stack, 1)))
 
@@ -167,7 +188,7 @@ def seems_loose_channels(layer: Image) -> bool:
         return False
     axis = layer.axis_labels[0].lower()
     named = not axis.lstrip("-").isdigit() and not axis.startswith("c")
-    return (layer.data[0] if layer.multiscale else layer.data).shape[0] in _CHANNELS and not named
+    return full_size(layer).shape[0] in _CHANNELS and not named
 
 
 def _refuse_rolled_axes(layer: Image, axes: int, displayed: tuple[int, ...] | None) -> None:

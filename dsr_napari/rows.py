@@ -20,12 +20,16 @@ from napari.viewer import Viewer
 from qtpy.QtWidgets import QSizePolicy
 
 from dsr_core.engine import choose_provider
+from dsr_core.io.infrared import AUTO, OFF
 from dsr_core.models import list_models
 from dsr_core.options import Described, described
-from dsr_napari.work import Work
+from dsr_napari.infrared import fitting
+from dsr_napari.work import made_of_another
 
 RUNS_ON = {"cuda": "the graphics card", "cpu": "the processor"}
+_WITHOUT = (("automatic", AUTO), ("none", OFF))
 START = "Find shows the damage; paint or erase in it, then Remove."
+HIDDEN = "The fourth channel is shown as opacity; if it is infrared, split it off."
 _WHITEST = 2.0**32
 _LABEL_WIDTH = 98
 _TOGETHER = {"grow": "feather"}
@@ -37,7 +41,7 @@ def make_rows(viewer: Viewer) -> list[Container[Widget]]:
 
     def scans(_: Any) -> list[Image]:
         layers = [layer for layer in viewer.layers if isinstance(layer, Image)]
-        return [layer for layer in layers if not _made_of_another(layer, viewer)]
+        return [layer for layer in layers if not made_of_another(layer, viewer)]
 
     status = Label(name="status", value=START)
     status.native.setWordWrap(True)
@@ -54,9 +58,26 @@ def make_rows(viewer: Viewer) -> list[Container[Widget]]:
         text="planes are frames",
         tooltip="Tick this if the three or four planes are pictures of their own, not the colours of one.",
     )
+    scan = ComboBox(name="layer", choices=scans, tooltip="The scan that the dock works on.")
+
+    def infrareds(_: Any) -> list[tuple[str, Any]]:
+        return [*_WITHOUT, *((layer.name, layer) for layer in fitting(scan.value, viewer))]
+
+    infrared = ComboBox(
+        name="infrared",
+        choices=infrareds,
+        tooltip="A grey layer of the scan's size in which dirt is dark and the picture hardly shows. "
+        "Automatic takes the one whose name says so, such as scan_ir.",
+    )
+    split = _button(
+        "split",
+        "Split off",
+        "napari shows the fourth channel as opacity; make it a layer of its own, if it is infrared.",
+    )
     return [
-        _row("Image", ComboBox(name="layer", choices=scans, tooltip="The scan that the dock works on.")),
+        _row("Image", scan),
         _row("Frames", frames, planes),
+        _row("Infrared", infrared, split),
         *_option_rows(),
         _row(
             "Model", ComboBox(name="model", choices=_models(), tooltip="The network that looks for damage.")
@@ -94,11 +115,6 @@ def make_rows(viewer: Viewer) -> list[Container[Widget]]:
             ),
         ),
     ]
-
-
-def _made_of_another(layer: Image, viewer: Viewer) -> bool:
-    work = Work.of(layer)
-    return work is not None and work.source is not layer and work.source in viewer.layers
 
 
 def _button(name: str, text: str, tooltip: str) -> PushButton:

@@ -1,7 +1,7 @@
 """What runs in the background on the frames of a layer, and what it yields."""
 
-from collections.abc import Generator
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from dsr_core import DsrError, Options, Prediction, Progress, Restoration, compose, fill, predict
 from dsr_core.decisions import PAINTED, listed
-from dsr_core.engine import choose_provider
+from dsr_core.detect import FOUND
+from dsr_core.engine import unasked
 from dsr_core.pyramid import repaired_levels
 from dsr_napari.frames import Frames, Position
 from dsr_napari.work import Known
@@ -69,7 +70,7 @@ class Done:
         Numbers of the defects, and the restored image with its smaller copies, if it was asked for.
     part
         Rows and columns that these are; None if all.
-    prediction, mark, filled, rows
+    prediction, mark, filled, rows, sources
         As in `Known`; of a part they are not given.
     """
 
@@ -81,11 +82,12 @@ class Done:
     mark: Any = None
     filled: NDArray[Any] | None = None
     rows: NDArray[Any] | None = None
+    sources: Mapping[str, int] = field(default_factory=dict)
 
 
 def work(job: Job) -> Generator[Progress | Done, None, None]:
     """Find the damage of all frames of a job, one after the other, and restore them if wanted."""
-    cuda = choose_provider("auto")[1] if job.provider == "auto" else ""
+    cuda = unasked(job.provider)
     for number, position in enumerate(job.positions):
         for step in _frame(job, position):
             if isinstance(step, Done):
@@ -100,12 +102,21 @@ def _frame(job: Job, position: Position) -> Generator[Progress | Done, None, Non
     known, frames = job.known[position], job.frames
     prediction, filled, mark = known.prediction, known.filled, known.mark
     if job.network:
-        mark = (frames.mark(position), id(frames.data), frames.white, job.model, job.provider)
+        mark = (*frames.mark(position), job.model, job.provider)
     if prediction is None or job.again or mark != known.mark:
         image, filled = frames.read(position), None
         coding, note = frames.coding(image)
         yield Progress(0, 1, note)
-        prediction = yield from _told(predict(image, model=job.model, provider=job.provider, coding=coding))
+        if frames.infrared is not None:
+            yield Progress(0, 1, f"Infrared is taken from '{frames.infrared.name}'.")
+        steps = predict(
+            image,
+            model=job.model,
+            provider=job.provider,
+            coding=coding,
+            infrared=frames.read_infrared(position),
+        )
+        prediction = yield from _told(steps)
     elif job.part is not None and position == job.positions[0]:
         part = compose(cut(prediction, job.part), job.options, decided=known.decided[job.part])
         images = [part.image] if job.restore and not frames.lazy else []
@@ -127,7 +138,8 @@ def _frame(job: Job, position: Position) -> Generator[Progress | Done, None, Non
         prediction=prediction,
         mark=mark,
         filled=filled,
-        rows=listed(result.labels, result.probability, known.decided),
+        rows=listed(result.labels, result.probability, known.decided, FOUND),
+        sources=result.sources,
     )
 
 

@@ -73,7 +73,7 @@ def keep(work: Work, done: Done) -> None:
         known.labels[done.part] = done.labels
         return
     known.prediction, known.mark, known.filled = done.prediction, done.mark, done.filled
-    known.labels, known.rows = done.labels, done.rows
+    known.labels, known.rows, known.sources = done.labels, done.rows, done.sources
     work.stale.discard(done.position)
 
 

@@ -1,16 +1,20 @@
 """The dock: choose, find, look, correct, remove."""
 
 import logging
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import Container, Widget
 from napari.layers import Image
 
 from dsr_core import DsrError, Options
+from dsr_core.evidence import told
+from dsr_core.io.infrared import AUTO, OFF
 from dsr_core.options import described, in_words
 from dsr_napari.browse import DefectList, look_at, wipe
 from dsr_napari.frames import Frames, seems_loose_channels
-from dsr_napari.rows import RUNS_ON, START, make_rows
+from dsr_napari.infrared import by_name, hides_infrared, split_off
+from dsr_napari.rows import HIDDEN, RUNS_ON, START, make_rows
 from dsr_napari.runner import CANCELLED
 from dsr_napari.session import Choices, Session
 from dsr_napari.work import Work, active_layer
@@ -53,6 +57,7 @@ class RemoveDust(Container[Container[Widget]]):
             "reject": self._toggle,
             "undo": self.session.undo,
             "compare": self._wipe,
+            "split": self._split,
         }.items():
             self.fields[name].changed.connect(action)
         self._keys = list(keys)
@@ -87,6 +92,9 @@ class RemoveDust(Container[Container[Widget]]):
         stack = layer is not None and layer.ndim > 2  # noqa: PLR2004 -- a picture has two axes
         self["Frames row"].visible = stack
         self.fields["planes"].visible = stack and seems_loose_channels(layer)
+        self.fields["split"].visible = hides_infrared(layer)
+        self.fields["infrared"].reset_choices()
+        self.fields["infrared"].value = AUTO
         self._wipe(0)
         self.session.turn_to(layer)
         work = self.session.work
@@ -101,6 +109,16 @@ class RemoveDust(Container[Container[Widget]]):
         options = Options(**{option.name: self.fields[option.name].value for option in described()})
         return Choices(options, self.fields["model"].value, self.fields["provider"].value)
 
+    def _infrared(self) -> Image | None:
+        chosen = self.fields["infrared"].value
+        if chosen == AUTO:
+            return by_name(self.fields["layer"].value, self._viewer)
+        return None if chosen == OFF else chosen
+
+    def _split(self) -> None:
+        split_off(self.fields["layer"].value, self._viewer)
+        self._choose()
+
     # --- runs ---
 
     def _start(self, *, restore: bool) -> None:
@@ -112,6 +130,7 @@ class RemoveDust(Container[Container[Widget]]):
                 self._viewer.dims.displayed,
                 planes_are_frames=self.fields["planes"].value,
                 white=self.fields["white"].value,
+                infrared=self._infrared(),
             )
             choices = self._choices()
         except DsrError as error:
@@ -206,7 +225,7 @@ class RemoveDust(Container[Container[Widget]]):
         work, shown = self.session.work, self.session.shown()
         view = shown[0] if shown is not None else work.views[0] if work is not None and work.views else None
         if work is None or view is None:
-            self._say(START)
+            self._say(HIDDEN if hides_infrared(self.fields["layer"].value) else START)
             return
         known = [work.known[position] for position in view.frames.positions]
         count = sum(each.count for each in known)
@@ -216,7 +235,10 @@ class RemoveDust(Container[Container[Widget]]):
         else:
             where = RUNS_ON.get(prediction.provider, prediction.provider)
             text = f"{count} defect{'' if count == 1 else 's'} · {prediction.model.name} on {where}"
-            self._say("\n".join([text, *self.session.notes]))
+            sources: Counter[str] = Counter()
+            for each in known:
+                sources.update(each.sources)
+            self._say("\n".join(filter(None, [text, told(sources), *self.session.notes])))
         white = None if prediction is None or prediction.coding is None else prediction.coding.white
         self.fields["white"].native.setSpecialValueText(
             "automatic" if white is None else f"auto: {white:.10g}"

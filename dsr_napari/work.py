@@ -1,6 +1,6 @@
 """What is known about one image layer: it lives in the metadata of the layer and of what was made of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -64,6 +64,8 @@ class Known:
         The painted places that were repaired, (H, W) bool.
     rows
         Table of the defects (`dsr_core.decisions.listed`).
+    sources
+        How many of the defects came from which evidence; empty where there is the network alone.
     steps
         What can be taken back, the latest last.
     """
@@ -75,6 +77,7 @@ class Known:
     mark: Any = None
     filled: NDArray[Any] | None = None
     rows: NDArray[Any] | None = None
+    sources: Mapping[str, int] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
 
     @property
@@ -246,3 +249,9 @@ class Work:
             known = self.known[position]
             known.decided, known.marked, known.steps = nothing(known.decided.shape), None, []
             self.stale.add(position)
+
+
+def made_of_another(layer: Layer, viewer: Viewer) -> bool:
+    """Tell whether a layer was made of another that is still there."""
+    work = Work.of(layer)
+    return work is not None and work.source is not layer and work.source in viewer.layers

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from dsr_core.composite import compose_rows
 from dsr_core.decisions import LEFT, LEFT_STATE, Decided, listed, nothing, toggled
-from dsr_core.detect import search
+from dsr_core.detect import FOUND, search
 from dsr_core.editor.patches import ALPHA, blend_selected, cut_patches, outlines, shrink, shrink_mask
 from dsr_core.editor.wire import Buffer, Header, Payload, write_frame
+from dsr_core.engine import unasked
 from dsr_core.errors import DsrError
+from dsr_core.evidence import count_sources, told
 from dsr_core.filling import fill
 from dsr_core.filter import predict, run
 from dsr_core.grain import REACH
@@ -54,6 +56,7 @@ class Session:
         self._image: Image | None = None
         self._linear = False
         self._clip: NDArray[np.uint8] | None = None
+        self._infrared: Image | None = None
         self._prediction: Prediction | None = None
         self._filled: Prediction | None = None
         self._picture = 0
@@ -94,13 +97,15 @@ class Session:
             self._take_picture(request, payload)
         if self._image is None:
             raise DsrError("The plug-in sent no picture; run `dsr-gimp install` again.")
-        row = self._image[0].nbytes
+        height, row = len(self._image), self._image[0].nbytes
         steps = predict(
             self._image,
             model=request["model"],
             provider=request["provider"],
             linear=self._linear,
-            wait_for=lambda rows: payload.wait(rows * row),
+            infrared=self._infrared,
+            # the last row is followed by the selection and the infrared scan, which are wanted after it
+            wait_for=lambda rows: payload.wait(rows * row if rows < height else len(payload.data)),
         )
         reply = self._run(steps, request)
         payload.wait(len(payload.data))
@@ -129,17 +134,20 @@ class Session:
             self._filled, self._found = done, None
         else:
             self._prediction = done
-        fields = {"model": done.model.name, "provider": done.provider, "notes": list(done.notes)}
+        notes = [note for note in done.notes if note != unasked(done.wanted)]
+        fields = {"model": done.model.name, "provider": done.provider, "notes": notes}
         return {"type": "predicted", **fields}, ()
 
     def _take_picture(self, request: Header, payload: Payload) -> None:
         """Unpack the payload of ``predict`` without copying it."""
         data = payload.data
         height, width, channels = (int(request[key]) for key in ("height", "width", "channels"))
-        dtype = np.dtype(DTYPES[request["dtype"]])
+        dtype, beside = np.dtype(DTYPES[request["dtype"]]), request.get("infrared", "")
+        infrared = np.dtype(DTYPES[beside]) if beside else None
         samples = height * width * channels
         clipped = height * width if request["clip"] else 0
-        if len(data) != samples * dtype.itemsize + clipped:
+        end = samples * dtype.itemsize + clipped
+        if len(data) != end + (height * width * infrared.itemsize if infrared else 0):
             raise DsrError("The plug-in sent too many or too few pixels; run `dsr-gimp install` again.")
         shape = (height, width) if channels == 1 else (height, width, channels)
         self._image = np.frombuffer(data, dtype, samples).reshape(shape)
@@ -149,7 +157,10 @@ class Session:
         self._linear = bool(request["linear"])
         self._clip = None
         if clipped:
-            self._clip = np.frombuffer(data, np.uint8, clipped, len(data) - clipped).reshape(height, width)
+            self._clip = np.frombuffer(data, np.uint8, clipped, end - clipped).reshape(height, width)
+        self._infrared = None
+        if infrared:
+            self._infrared = np.frombuffer(data, infrared, height * width, end).reshape(height, width)
 
     def _ready(self) -> Prediction:
         if self._prediction is None:
@@ -196,7 +207,7 @@ class Session:
 
     def _defects(self, request: Header) -> Reply:
         found = self._find(request)
-        rows = listed(found.labels, found.prediction.probability, found.decided)
+        rows = listed(found.labels, found.prediction.probability, found.decided, FOUND)
         order = np.argsort(-rows["pixels"], kind="stable").tolist()
         places = np.zeros((len(rows), 2), np.int32)
         for place, number in zip(places, order, strict=True):
@@ -222,7 +233,8 @@ class Session:
         height, width = marks.shape[:2]
         header = {"type": "preview", "defects": found.defects, "changed": found.changed}
         size = {"width": width, "height": height, "pixels": samples.nbytes}
-        return {**header, **size, "notes": list(found.notes)}, (samples.data, marks.data)
+        said = {"sources": found.sources, "notes": list(found.notes)}
+        return {**header, **size, **said}, (samples.data, marks.data)
 
 
 class _CancelledError(Exception):
@@ -262,6 +274,12 @@ class _Found:
     def defects(self) -> int:
         """Connected regions of these pixels."""
         return int(self.labels.max())
+
+    @cached_property
+    def sources(self) -> str:
+        """How many came from which evidence, in words; nothing where a person selected them."""
+        everything = self.wanted[1]
+        return "" if everything else told(count_sources(self.labels, self.defects, self.prediction.evidence))
 
 
 def _refuse(request: Header) -> NoReturn:

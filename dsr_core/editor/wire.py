@@ -5,7 +5,7 @@ This module needs nothing but the standard library: ``dsr-gimp install`` copies 
 A **frame** is a head of 16 bytes, a JSON object in UTF-8 and a payload of raw bytes, one after the other. The
 head is little-endian: the four bytes ``DSRF``, the JSON's length as uint32, the payload's length as uint64.
 
-**Greeting.** The worker begins: ``{"type": "hello", "protocol": 4, "version": "0.1.0", "models": ["3"]}``.
+**Greeting.** The worker begins: ``{"type": "hello", "protocol": 5, "version": "0.1.0", "models": ["3"]}``.
 A client that speaks another protocol number says so and stops. ``models`` are those that came along.
 
 **Requests** carry ``type`` and ``id`` (an integer of the client's choice); each is answered, in order, by
@@ -15,14 +15,16 @@ the user, with the remedy).
 
 ``margin`` (``model``)
     -> ``margin``: pixels around a region of interest that this model wants to see.
-``predict`` (``model, provider, picture, width, height, channels, dtype, linear, clip``; payload)
+``predict`` (``model, provider, picture, width, height, channels, dtype, linear, clip, infrared``; payload)
     Runs the network, which begins while the picture comes. Payload: height x width x channels samples, row by
     row, in native byte order; then, if ``clip`` is true, height x width bytes that say how far a repair may
-    show in a pixel (0 not at all, 255 fully). ``channels``: 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha.
+    show in a pixel (0 not at all, 255 fully); then, if ``infrared`` is a ``dtype`` (and not "" or missing),
+    height x width samples of an infrared scan. ``channels``: 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha.
     ``dtype``: ``u8 u16 u32 half float double``. ``linear``: samples are linear light. ``picture``: a number
     of the client's choice (or none: 0), to which decisions about defects belong. Without ``width`` and
     payload: the same picture again.
-    -> ``progress`` (``done``, ``total``, ``note``) ..., ``predicted`` (``model``, ``provider``, ``notes``).
+    -> ``progress`` (``done``, ``total``, ``note``) ..., ``predicted`` (``model``, ``provider``, ``notes``:
+    with the provider "auto" none says why it is the processor).
 ``fill``
     Repairs all that ``clip`` marks by half or more, also where the network saw no damage: there it runs once
     more.
@@ -44,9 +46,10 @@ the user, with the remedy).
     -> ``defects`` (``count``); payload: [x, y] of a pixel of each defect, near its middle, as int32 in
     native byte order, the largest first; those that were taken out, too.
 ``preview`` (``options``, ``everything``, ``view`` [x, y, width, height], ``step``, ``after``)
-    -> ``preview`` (``defects``, ``changed``, ``width``, ``height``, ``pixels``: bytes of the first part,
-    ``notes``); payload: the view reduced ``step`` times, samples as they came or (``after``) restored, then
-    the defects' outlines as 8-bit RGBA of the same size, those that were taken out in another colour.
+    -> ``preview`` (``defects``, ``sources``: how many came from what, in words, ``changed``, ``width``,
+    ``height``, ``pixels``: bytes of the first part, ``notes``); payload: the view reduced ``step`` times,
+    samples as they came or (``after``) restored, then the defects' outlines as 8-bit RGBA of the same size,
+    those that were taken out in another colour.
 ``cancel`` (``target``: id of a ``predict`` or ``fill``)
     Has no answer of its own; the target is answered by ``cancelled``, unless it was finished already.
 
@@ -60,7 +63,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-PROTOCOL = 4
+PROTOCOL = 5
 MAGIC = b"DSRF"
 _HEAD = struct.Struct("<4sIQ")
 _LONGEST_HEADER = 1 << 20

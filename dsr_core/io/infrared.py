@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from dsr_core.errors import DsrError
+from dsr_core.infrared_names import ENDINGS
 from dsr_core.io.kinds import FORMATS
 from dsr_core.io.picture import Picture, Wishes
 from dsr_core.io.reader import read_picture
 from dsr_core.pixels import Image, full_scale
 
 OFF, AUTO = "off", "auto"
-_ENDINGS = ("_ir", "-ir", ".ir", "_infrared", "-infrared")
 _UNSPECIFIED = 0  # of ExtraSamples
 _NOT_ALPHA = "said to be alpha, and is not"  # the reader's words
 
@@ -54,7 +54,7 @@ def find_infrared_scan(
 
 def infrared_beside(source: Path) -> Path | None:
     """Return the file beside a scan that by its name is the infrared of it, if there is one."""
-    for ending in _ENDINGS:
+    for ending in ENDINGS:
         for suffix in dict.fromkeys((source.suffix, *FORMATS)):
             path = source.with_name(f"{source.stem}{ending}{suffix}")
             if os.path.isfile(path):  # noqa: PTH113 -- `is_file` raises where a name is too long

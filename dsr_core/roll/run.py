@@ -11,6 +11,7 @@ from typing import Any
 
 from dsr_core.atomic import check_free
 from dsr_core.errors import DsrError
+from dsr_core.evidence import told
 from dsr_core.io.reader import ShadowFileError
 from dsr_core.job import STREAM, Job
 from dsr_core.roll import pool
@@ -174,8 +175,8 @@ class Roll:
 def sentence(report: dict[str, Any]) -> str:
     """Return what is said of a file that is done."""
     place = "the CPU" if report["provider"] == "cpu" else report["provider"].upper()
-    sources = "".join(f", {count} by {name}" for name, count in report["sources"].items())
-    found = f"{report['defects']} defects{sources}, {report['changed']:.2%} of the pixels"
+    parts = f"{report['defects']} defects", told(report["sources"]), f"{report['changed']:.2%} of the pixels"
+    found = ", ".join(filter(None, parts))
     effort = f"{report['megapixels']:.1f} MP in {report['seconds']:.1f} s on {place}"
     return f"{report['input']} -> {report['output'] or report['mask']}: {found}; {effort}"
 

@@ -11,6 +11,7 @@ from gi.repository import GimpUi, Gio, GLib, Gtk
 from dsr_core.editor.wire import PlugInError
 from earlier import result_of
 from fields import NAMES, Fields
+from infrared import fitting
 from preview import Preview
 from products import product_of
 from settings import everything, wanted
@@ -46,7 +47,7 @@ class Dialog:
         self.notes, self.said, self.problem, self.failure, self.beats = [], "", "", None, 0
         self.places, self.number, self.by = [], -1, 0  # of the defects; the one looked at; where to go next
         self.window = GimpUi.ProcedureDialog.new(procedure, config, "Remove dust & scratches")
-        self.fields = Fields(self.window, config, client.models)
+        self.fields = Fields(self.window, config, client.models, fitting(targets))
         self.preview = Preview(self.target, self._refresh, self._toggle, self._step)
         self.progress = Gtk.ProgressBar(no_show_all=True)
         self.status = Gtk.Label(xalign=0, yalign=0, wrap=True, max_width_chars=70, lines=2)
@@ -120,7 +121,7 @@ class Dialog:
         self._predict()
 
     def _on_change(self, _, what):
-        if what.name in ("model", "provider"):
+        if what.name in ("model", "provider", "infrared"):
             self._predict()
         elif what.name in (*NAMES, "what", "output", "earlier"):
             self._follow()
@@ -212,7 +213,7 @@ class Dialog:
             elif self._ready():
                 self.preview.paint_answer(header, payload)
                 self.remarks = header["notes"]
-                self._say_found(header["defects"], header["changed"])
+                self._say_found(header["defects"], header["changed"], header["sources"])
             if self.stale:
                 self._refresh()
         elif header["id"] == self.toggling:
@@ -259,11 +260,12 @@ class Dialog:
                 after=self.preview.show == "after",
             )
 
-    def _say_found(self, defects, changed):
+    def _say_found(self, defects, changed, sources):
         share = changed / (self.target.region[2] * self.target.region[3])
         count = f"{defects:,} defects" if defects != 1 else "1 defect"
         at = f" · number {self.number + 1} by size" if self.places else ""
-        self._say(f"{count}, {share:.2%} of the picture{at}" if defects else "No defects at this setting")
+        found = ", ".join(filter(None, [count, sources, f"{share:.2%} of the picture"]))
+        self._say(f"{found}{at}" if defects else "No defects at this setting")
 
     def _toggle(self, x, y, reach):
         """Take the defect at a place out of the repair, or in again."""

@@ -15,6 +15,7 @@ from settings import everything, wanted
 
 FULLY = 100.0  # a layer's opacity, in per cent
 STRIP = 1 << 23  # bytes that go from GIMP to the worker at a time; their memory is used again
+BYTES = {"u8": 1, "u16": 2, "u32": 4, "half": 2, "float": 4, "double": 8}
 BAND = 4 * TILE  # rows that are composed at a time
 
 
@@ -66,6 +67,19 @@ class Target:
         coding = "Y' u8" if "'" in Babl.get_name(selection.get_format()) else "Y u8"
         return read(selection, place, coding)
 
+    def infrared(self, drawable):
+        """Return type, bytes a pixel and strips of the infrared scan behind what the network sees, if any."""
+        if drawable is None:
+            return "", 0, ()
+        if not drawable.is_valid():
+            raise PlugInError("The infrared scan was deleted; choose another, or none.")
+        x, y, width, height = self.seen
+        left, top, *_ = extent(drawable)
+        letters, dtype = Babl.format_get_encoding(drawable.get_format()).split()
+        light = next((mark for mark in "'~" if mark in letters), "")
+        place = x + self.offset[0] - left, y + self.offset[1] - top, width, height
+        return dtype, BYTES[dtype], read(drawable, place, f"Y{light} {dtype}")
+
     def predict(self, client, config):
         """Send the picture for the network to run; return the request's id."""
         model = config.get_property("model")
@@ -73,10 +87,12 @@ class Target:
             self.look_around(client.wait(client.send("margin", model=model))[0]["margin"])
         clip = not Gimp.Selection.is_empty(self.image)
         samples = read(self.drawable, self.seen, self.format)
+        infrared, bits, dirt = self.infrared(config.get_property("infrared"))
         return client.send(
             "predict",
-            size=self.seen[2] * self.seen[3] * (self.drawable.get_bpp() + clip),
-            parts=itertools.chain(samples, self.selection() if clip else ()),
+            size=self.seen[2] * self.seen[3] * (self.drawable.get_bpp() + clip + bits),
+            parts=itertools.chain(samples, self.selection() if clip else (), dirt),
+            infrared=infrared,
             model=model,
             picture=self.drawable.get_id(),
             provider=config.get_property("provider"),

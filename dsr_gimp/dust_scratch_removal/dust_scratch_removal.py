@@ -20,6 +20,7 @@ from drawable import Target
 from dsr_core.editor.client import Client
 from dsr_core.editor.wire import PlugInError
 from earlier import latest_output, source_of
+from infrared import by_name, check_infrared, fitting
 from products import OUTPUTS, apply, make, product_of
 from settings import OPTIONS, adds, argument, everything, worker_python
 
@@ -46,6 +47,15 @@ def targets_of(image, drawables):
     return [Target(image, source) for source in sources.values()]
 
 
+def preset(config, targets, *, mends):
+    """Set what follows from the picture rather than from the last time."""
+    if mends:
+        config.set_property("infrared", None)
+        config.set_property("output", latest_output(targets[0].drawable, OUTPUTS) or "repairs")
+    elif config.get_property("infrared") not in fitting(targets):
+        config.set_property("infrared", by_name(targets))
+
+
 def check(targets, config):
     """Refuse what cannot end well, before the network runs; return what the user should know otherwise."""
     if everything(config):
@@ -66,6 +76,7 @@ def check(targets, config):
             f"“Largest size” ({largest} px) must be 0, which is no limit, or at least “Smallest size” "
             f"({smallest} px)."
         )
+    check_infrared(config.get_property("infrared"), targets)
     output = config.get_property("output")
     return [remark for target in targets if (remark := product_of(output, target).check(target))]
 
@@ -75,7 +86,8 @@ def repair(client, targets, config, dialog):
 
     The last target's bands come while they are used.
     """
-    results, notes = [], []
+    results, infrared = [], config.get_property("infrared")
+    notes = [f"Infrared is taken from “{infrared.get_name()}”."] if infrared and not dialog else []
     output = config.get_property("output")
     Gimp.progress_init("Removing dust and scratches")
     for number, target in enumerate(targets):
@@ -88,9 +100,7 @@ def repair(client, targets, config, dialog):
             target.check_alive()
             Gimp.progress_update((number + step["done"] / max(step["total"], 1)) / len(targets))
 
-        said = shown.finish(show) if shown else target.finish(client, config, request, show)
-        if config.get_property("provider") != "auto":  # else what runs where, and why, is of no concern
-            notes += said
+        notes += shown.finish(show) if shown else target.finish(client, config, request, show)
         bands = target.compose(client, config, product.alpha, notes)
         begin = list(itertools.islice(bands, 1 if target is targets[-1] else None))
         if begin:
@@ -108,6 +118,8 @@ def run(procedure, run_mode, image, drawables, config, _data):
         with Alone(image), Client(worker_python()) as client:  # the worker first, because it needs a moment
             targets = targets_of(image, drawables)
             dialog = None
+            if run_mode != Gimp.RunMode.NONINTERACTIVE:
+                preset(config, targets, mends=procedure.get_name() == MEND)
             if run_mode == Gimp.RunMode.INTERACTIVE and procedure.get_name() == FILTER:
                 from dialog import Dialog
 
@@ -117,9 +129,6 @@ def run(procedure, run_mode, image, drawables, config, _data):
                 if not dialog.run():
                     return procedure.new_return_values(Gimp.PDBStatusType.CANCEL, GLib.Error())
                 targets.sort(key=lambda target: target is not dialog.target)  # its network has run
-            elif run_mode != Gimp.RunMode.NONINTERACTIVE and procedure.get_name() == MEND:
-                output = latest_output(targets[0].drawable, OUTPUTS) or "repairs"
-                config.set_property("output", output)
             output = config.get_property("output")
             remarks = check(targets, config)
             results, notes = repair(client, targets, config, dialog)
@@ -195,6 +204,13 @@ def add_arguments(procedure, *, mend):
         "Where the network runs",
         choice([("auto", "Automatic"), ("cuda", "Graphics card (CUDA)"), ("cpu", "Processor")]),
         "auto",
+        both,
+    )
+    procedure.add_drawable_argument(
+        "infrared",
+        "Infrared",
+        "A layer or channel that is an infrared scan of the same film: dirt is dark in it",
+        True,
         both,
     )
     procedure.add_string_argument(

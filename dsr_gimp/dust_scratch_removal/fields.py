@@ -26,9 +26,11 @@ class Fields:
         What is set.
     models
         Those that come along.
+    infrareds
+        Layers and channels that can be the infrared scan.
     """
 
-    def __init__(self, window, config, models):
+    def __init__(self, window, config, models, infrareds):
         self.window, self.config, self.models = window, config, models
         self.finding = []  # rows that mean nothing where all that is selected is repaired
         for option in OPTIONS:
@@ -49,12 +51,14 @@ class Fields:
         }
         self.finding = [self._row(name) for name in groups["find"]]
         self.earlier = self._row("earlier")
-        model = self._model_row()
-        parts["Find"].pack_start(model, False, False, 0)
+        rows = self._model_row(), self._infrared_row(infrareds)
+        for row in rows:
+            parts["Find"].pack_start(row, False, False, 0)
         aligned = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         for name in ("what", *groups["find"], groups["repair"][0], "output", "earlier", "provider"):
             aligned.add_widget(self._row(name).get_label())
-        aligned.add_widget(model.get_children()[0])
+        for row in rows:
+            aligned.add_widget(row.get_children()[0])
         column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=_SPACE)
         for title, box in parts.items():
             heading = Gtk.Label(xalign=0, use_markup=True, label=f"<b>{title}</b>")
@@ -88,10 +92,32 @@ class Fields:
         self.config.connect(
             "notify::model", lambda config, _: combo.set_active_id(config.get_property("model"))
         )
-        row = Gtk.Box(spacing=6)
-        label = Gtk.Label.new_with_mnemonic("_Model")
-        label.set_xalign(0)
-        label.set_mnemonic_widget(combo)
-        row.pack_start(label, False, False, 0)
-        row.pack_start(combo, True, True, 0)
-        return row
+        return _labelled("_Model", combo)
+
+    def _infrared_row(self, drawables):
+        combo = Gtk.ComboBoxText(
+            tooltip_text="A layer or channel that is the infrared scan: dirt is dark in it"
+        )
+        known = {"": None, **{str(drawable.get_id()): drawable for drawable in drawables}}
+        for number, drawable in known.items():
+            combo.append(number, drawable.get_name() if drawable else "None")
+
+        def show(*_):
+            chosen = self.config.get_property("infrared")
+            combo.set_active_id(str(chosen.get_id()) if chosen else "")
+
+        show()
+        combo.connect("changed", lambda box: self.config.set_property("infrared", known[box.get_active_id()]))
+        self.config.connect("notify::infrared", show)
+        combo.set_sensitive(bool(drawables))
+        return _labelled("Infrared", combo)
+
+
+def _labelled(text, field):
+    row = Gtk.Box(spacing=6)
+    label = Gtk.Label.new_with_mnemonic(text)
+    label.set_xalign(0)
+    label.set_mnemonic_widget(field)
+    row.pack_start(label, False, False, 0)
+    row.pack_start(field, True, True, 0)
+    return row

@@ -5,6 +5,8 @@ import pytest
 
 from dsr_core import Options, Prediction, compose, decisions
 from dsr_core.decisions import LEFT, LEFT_STATE, PAINTED, PAINTED_STATE
+from dsr_core.detect import FOUND
+from dsr_core.kinds import KINDS
 from dsr_core.models import ModelInfo
 from dsr_core.pyramid import repaired_levels
 
@@ -144,7 +146,7 @@ def test_a_click_beside_the_picture_does_nothing(prediction, place):
 def test_the_list(prediction):
     decided = paint(prediction, CLEAN, erase(prediction, np.s_[30, 12]))
     restored = compose(prediction, Options(grow=0), decided=decided)
-    rows = decisions.listed(restored.labels, prediction.probability, decided)
+    rows = decisions.listed(restored.labels, prediction.probability, decided, FOUND)
     assert len(rows) == restored.defects + 1
     speck, painted, left = rows
     assert (speck["top"], speck["left"], speck["height"], speck["width"], speck["pixels"]) == (
@@ -160,7 +162,8 @@ def test_the_list(prediction):
     assert (painted["state"], left["state"]) == (PAINTED_STATE, LEFT_STATE)
     assert (painted["top"], painted["left"], painted["doubt"]) == (45, 65, 1)
     assert left["width"] >= 40
-    assert len(decisions.listed(np.zeros(SHAPE, np.int32), prediction.probability, None)) == 0
+    assert [KINDS[row["kind"] - 1] for row in rows] == ["specks", "specks", "scratches"]
+    assert len(decisions.listed(np.zeros(SHAPE, np.int32), prediction.probability, None, FOUND)) == 0
 
 
 def test_the_smaller_copies_follow_the_repair():

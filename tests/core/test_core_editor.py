@@ -16,8 +16,10 @@ from dsr_core import Options, compose, fill, restore, run
 from dsr_core.editor.client import Client, WorkerEndedError
 from dsr_core.editor.patches import LEFT_OUT, blend_selected, outlines, shrink, shrink_mask
 from dsr_core.editor.wire import MAGIC, PROTOCOL, PlugInError, read_frame, write_frame
+from dsr_core.evidence import told
 from dsr_core.grain import REACH
 from tests.gimp.scene import HEIGHT, WIDTH, scene
+from tests.infrared_film import film
 
 WHOLE = [0, 0, WIDTH, HEIGHT]
 PATIENCE = 60  # seconds, for machines that are busy with other work
@@ -139,6 +141,42 @@ def test_everything_that_is_selected_is_filled(client: Client, toy_model: Path):
     predict(client, picture, toy_model)
     with pytest.raises(PlugInError, match="Nothing is selected"):
         ask(client, "fill")
+
+
+def test_infrared_comes_after_the_selection(client: Client, toy_model: Path):
+    plate = film(shape=(199, 241), specks=12, lettering=False)  # odd, so that 16 bits lie at odd places
+    picture = (plate.image >> 8).astype(np.uint8)
+    region = [0, 0, 241, 199]
+    view = {"options": {}, "view": region, "step": 1, "after": False}
+    for clip in (b"", bytes([255]) * plate.dust.size):
+        for infrared in (plate.infrared, (plate.infrared / 65535).astype(np.float16)):
+            wanted = restore(picture, model=toy_model, provider="cpu", infrared=infrared)
+            assert wanted.sources["infrared"] > 3
+            kind = {"uint16": "u16", "float16": "half"}[infrared.dtype.name]
+            parts = picture.tobytes(), clip, infrared.tobytes()
+            fields = {**shape_of(picture), "clip": bool(clip), "infrared": kind}
+            more = {"model": str(toy_model), "provider": "cpu"}
+            predicted, *_ = ask(client, "predict", *parts, **fields, **more)
+            assert any("The infrared channel is used" in note for note in predicted["notes"])
+            predicted, *_ = ask(client, "predict", **more)
+            assert any("The infrared channel is used" in note for note in predicted["notes"]), (
+                "the same again"
+            )
+            header, payload, _ = ask(client, "compose", options={}, region=region, alpha="kept")
+            image, mask = put_in(picture, header, payload)
+            np.testing.assert_array_equal(image, wanted.image)
+            np.testing.assert_array_equal(mask, wanted.mask * np.uint8(255))
+            said = ask(client, "preview", **view)[0]["sources"]
+            assert said == told(wanted.sources)
+    predict(client, picture, toy_model)
+    assert ask(client, "preview", **view)[0]["sources"] == ""
+    with pytest.raises(PlugInError, match="too many or too few"):
+        predict(client, picture, toy_model, infrared="u16")
+
+
+def test_nothing_is_said_about_cuda_where_nobody_asked_for_it(client: Client, toy_model: Path):
+    predicted, *_ = predict(client, scene("u8", 3), toy_model, provider="auto")
+    assert [note for note in predicted["notes"] if "CUDA" in note] == []
 
 
 def test_a_defect_is_taken_out_and_in_again(client: Client, toy_model: Path):
