@@ -135,6 +135,7 @@ def _filled(
         read,
         write,
         linear=prediction.linear,
+        stretch=prediction.stretch,
         wanted=lambda tile: bool(by_network[tile.core].any()),
     )
     _inpaint(repaired, samples, marked, missed)

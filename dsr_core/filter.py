@@ -24,6 +24,7 @@ from dsr_core.prediction import NETWORK, Prediction, Progress, Restoration
 from dsr_core.region import Region
 from dsr_core.relief import take_off
 from dsr_core.scratches import find_scratches
+from dsr_core.stretch import Stretch, measure
 from dsr_core.sweep import sweep
 from dsr_core.tiles import Tile
 
@@ -38,6 +39,7 @@ def predict(
     linear: bool = False,
     coding: Coding | None = None,
     infrared: Image | None = None,
+    stretch: Stretch | None = None,
     wait_for: Callable[[int], None] = lambda _: None,
 ) -> Generator[Progress, None, Prediction]:
     """Run the network over an image.
@@ -60,6 +62,9 @@ def predict(
     infrared
         ``(H, W)``: an infrared scan of the same film, more light being a higher number; what it shows of
         damage is joined with what the network sees (`dsr_core.infrared`).
+    stretch
+        How the network is shown the samples; by default as `dsr_core.stretch.measure` has it: drawn out where
+        they fill only a part of their range.
     wait_for
         Called with a number of rows before the first so many are read: for an image that is still being
         loaded.
@@ -83,6 +88,9 @@ def predict(
     if infrared is not None:
         check_infrared(infrared, image.shape)
     info = find_model(model)
+    if stretch is None:
+        wait_for(len(image))
+        stretch = measure(image, linear=linear, coding=coding)
     stored = image
     if coding is not None:
         image = coding.opened(image)
@@ -99,7 +107,9 @@ def predict(
         pixels.from_network(planes, repaired[tile.core], linear=linear)
         probability[tile.core] = pixels.encode(damage.clip(0, 1), probability.dtype)
 
-    ran, notes = yield from sweep(info, provider, samples.shape[:2], read, write, linear=linear)
+    ran, notes = yield from sweep(
+        info, provider, samples.shape[:2], read, write, linear=linear, stretch=stretch
+    )
     holes = probability >= FOUND
     lines, _ = side_by_side(
         lambda work: work(),
@@ -108,7 +118,9 @@ def predict(
             lambda: add_grain(repaired, samples, holes, holes, linear=linear),
         ),
     )
-    found = Prediction(image, repaired, probability, info, ran, notes, linear, provider, stored, coding)
+    found = Prediction(
+        image, repaired, probability, info, ran, notes, linear, provider, stored, coding, stretch=stretch
+    )
     if lines:
         maps = {"scratches": take_off(lines, samples, repaired, probability, linear=linear)}
         evidence = {NETWORK: probability, **maps}
@@ -152,6 +164,7 @@ def restore_steps(
         linear=linear,
         coding=coding,
         infrared=None if infrared is None else infrared[around.slices],
+        stretch=measure(image, linear=linear, coding=coding),
     )
     chosen, told = search(prediction, options)
     if mask is not None:

@@ -15,6 +15,7 @@ from dsr_core.grain import REACH
 from dsr_core.models import find_model
 from dsr_core.options import Options
 from dsr_core.pixels import Image
+from dsr_core.stretch import PLAIN
 
 _CHANNELS = (2, 3, 4)
 _one_at_a_time = threading.Lock()  # the network takes all cores; several would only take more memory
@@ -47,7 +48,7 @@ def restore_dask(
         As for `restore`.
     coding
         What the numbers stand for; by default white is the largest number of their type. It is not guessed,
-        since no block knows of the others.
+        and a narrow range is not drawn out, since no block knows of the others.
     block
         Pixels of a block's side. A block of 2048 takes less than a gigabyte.
 
@@ -103,7 +104,7 @@ def _restored(
     picture = np.ascontiguousarray(part.reshape(part.shape[-3:]))
     picture = picture[:, :, 0] if picture.shape[2] == 1 else picture
     with _one_at_a_time:
-        steps = predict(picture, model=model, provider=provider, linear=linear, coding=coding)
+        steps = predict(picture, model=model, provider=provider, linear=linear, coding=coding, stretch=PLAIN)
         result = compose(run(steps), options)
     image = result.image.reshape(*result.mask.shape, -1)
     both = np.concatenate([image, result.mask[:, :, None].astype(image.dtype)], axis=2)

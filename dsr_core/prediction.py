@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from dsr_core.coding import Coding
 from dsr_core.models import ModelInfo
 from dsr_core.pixels import Image
+from dsr_core.stretch import PLAIN, Stretch
 
 NETWORK = "network"
 """Name of the network's own probability among the evidence."""
@@ -51,6 +52,8 @@ class Prediction:
         Whether the samples are linear light.
     wanted
         Where it was to run: ``"auto"``, ``"cuda"`` or ``"cpu"``.
+    stretch
+        How the network was shown the samples.
     stored, coding
         The input, and what its numbers stand for, where those are not the usual.
     evidence
@@ -69,6 +72,7 @@ class Prediction:
     stored: Image | None = None
     coding: Coding | None = None
     evidence: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
+    stretch: Stretch = PLAIN
 
 
 @dataclass(frozen=True, eq=False)

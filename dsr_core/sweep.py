@@ -12,6 +12,7 @@ from dsr_core.errors import DsrError
 from dsr_core.models import ModelInfo
 from dsr_core.pixels import Image
 from dsr_core.prediction import Progress
+from dsr_core.stretch import Stretch
 from dsr_core.tiles import Grid, Tile
 
 SMALLEST_TILE = 256
@@ -53,6 +54,7 @@ def sweep(
     write: Write,
     *,
     linear: bool,
+    stretch: Stretch,
     wanted: Callable[[Tile], bool] = lambda _: True,
 ) -> Generator[Progress, None, tuple[str, tuple[str, ...]]]:
     """Run the tiles of an image; where memory runs out, all of them again with less at a time.
@@ -72,6 +74,8 @@ def sweep(
         in a thread beside the network.
     linear
         Whether the samples are linear light.
+    stretch
+        How the network is shown the samples, and what is undone before ``write``.
     wanted
         Tiles for which it returns false do not run.
 
@@ -98,7 +102,7 @@ def sweep(
         tiles = [tile for tile in grid if wanted(tile)]
         yield Progress(0, len(tiles), note)
         try:
-            yield from _run_tiles(model, load, grid, tiles, read, write, linear)
+            yield from _run_tiles(model, load, grid, tiles, read, write, linear, stretch)
         except (engine.OutOfMemoryError, MemoryError) as error:
             easier = load.eased(model.margin)
             if easier is None and load.provider != "cpu" and provider == "auto":
@@ -126,6 +130,7 @@ def _run_tiles(
     read: Read,
     write: Write,
     linear: bool,
+    stretch: Stretch,
 ) -> Generator[Progress, None, None]:
     if not tiles:
         return
@@ -141,11 +146,12 @@ def _run_tiles(
         batch = batches[number % 2]
         for slot, tile in zip(batch, groups[number], strict=False):
             pixels.to_network(read(tile), slot, linear=linear)
+            stretch.show(slot)
         return batch
 
     def put(number: int, repaired: NDArray[np.float32], damage: NDArray[np.float32]) -> None:
         for tile, planes, chance in zip(groups[number], repaired, damage, strict=False):
-            write(tile, planes[:, *tile.inner], chance[0][tile.inner])
+            write(tile, stretch.put_back(planes[:, *tile.inner]), chance[0][tile.inner])
 
     done = 0
     with beside() as start:
