@@ -15,7 +15,7 @@ from dsr_core.grain import REACH
 from dsr_core.models import find_model
 from dsr_core.options import Options
 from dsr_core.pixels import Image
-from dsr_core.stretch import PLAIN
+from dsr_core.stretch import PLAIN, Stretch
 
 _CHANNELS = (2, 3, 4)
 _one_at_a_time = threading.Lock()  # the network takes all cores; several would only take more memory
@@ -29,6 +29,7 @@ def restore_dask(
     provider: str = "auto",
     linear: bool = False,
     coding: Coding | None = None,
+    stretch: Stretch = PLAIN,
     block: int = 2048,
 ) -> tuple[Any, Any]:
     """Restore a Dask array, when it is computed.
@@ -48,7 +49,10 @@ def restore_dask(
         As for `restore`.
     coding
         What the numbers stand for; by default white is the largest number of their type. It is not guessed,
-        and a narrow range is not drawn out, since no block knows of the others.
+        since no block knows of the others.
+    stretch
+        How the network is shown the samples. For what fills only a part of its range, measure it on fewer
+        pixels: ``dsr_core.stretch.measure(array[::16, ::16].compute())``.
     block
         Pixels of a block's side. A block of 2048 takes less than a gigabyte.
 
@@ -88,6 +92,7 @@ def restore_dask(
         provider=provider,
         linear=linear,
         coding=coding,
+        stretch=stretch,
         chunks=(*around.chunks[:-1], (source.shape[-1] + 1,)),
         dtype=array.dtype,
         meta=np.empty((0,) * source.ndim, array.dtype),
@@ -98,13 +103,22 @@ def restore_dask(
 
 
 def _restored(
-    part: Image, *, options: Options, model: str, provider: str, linear: bool, coding: Coding | None
+    part: Image,
+    *,
+    options: Options,
+    model: str,
+    provider: str,
+    linear: bool,
+    coding: Coding | None,
+    stretch: Stretch,
 ) -> Image:
     """Return a block with its mask as a further channel."""
     picture = np.ascontiguousarray(part.reshape(part.shape[-3:]))
     picture = picture[:, :, 0] if picture.shape[2] == 1 else picture
     with _one_at_a_time:
-        steps = predict(picture, model=model, provider=provider, linear=linear, coding=coding, stretch=PLAIN)
+        steps = predict(
+            picture, model=model, provider=provider, linear=linear, coding=coding, stretch=stretch
+        )
         result = compose(run(steps), options)
     image = result.image.reshape(*result.mask.shape, -1)
     both = np.concatenate([image, result.mask[:, :, None].astype(image.dtype)], axis=2)

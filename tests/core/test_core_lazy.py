@@ -10,6 +10,7 @@ import zarr
 
 import dsr_core
 from dsr_core.errors import DsrError
+from dsr_core.stretch import measure
 from tests.dusty import dusty
 
 
@@ -52,7 +53,8 @@ def test_every_frame_of_a_stack_is_restored(toy_model, shape):
     height, width = shape[-3:-1] if channels else shape[-2:]
     frame = dusty(height, width, channels, "uint8")
     stack = np.broadcast_to(frame, shape).copy()
-    lazy, _, image, mask = restored(da.from_array(stack), toy_model)
+    stretch = measure(frame)
+    lazy, _, image, mask = restored(da.from_array(stack), toy_model, stretch=stretch)
     assert lazy.shape == image.shape == shape
     one = dsr_core.restore(frame, model=toy_model, provider="cpu")
     frames = image.reshape(-1, *frame.shape)
