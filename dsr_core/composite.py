@@ -54,9 +54,8 @@ def compose(
     else:
         check_mask(mask, prediction.probability.shape)
         mask = mask.copy(order="C")
-    image = out
-    if image is None or image.shape != prediction.image.shape:
-        image = np.empty(prediction.image.shape, prediction.image.dtype)
+    shape, dtype = prediction.image.shape, prediction.image.dtype
+    image = out if out is not None and out.shape == shape else np.empty(shape, dtype)
 
     def fill_rows(rows: slice) -> None:
         compose_rows(prediction, mask, rows, options.feather, image[rows])

@@ -111,13 +111,11 @@ def predict(
         info, provider, samples.shape[:2], read, write, linear=linear, stretch=stretch
     )
     holes = probability >= FOUND
-    lines, _ = side_by_side(
-        lambda work: work(),
-        (
-            lambda: find_scratches(samples, linear=linear),
-            lambda: add_grain(repaired, samples, holes, holes, linear=linear),
-        ),
+    tasks: tuple[Callable[[], Any], ...] = (
+        lambda: find_scratches(samples, linear=linear),
+        lambda: add_grain(repaired, samples, holes, holes, linear=linear),
     )
+    lines, _ = side_by_side(lambda task: task(), tasks)
     found = Prediction(
         image, repaired, probability, info, ran, notes, linear, provider, stored, coding, stretch=stretch
     )
