@@ -47,9 +47,8 @@ class Conditions:
         network, on the side where a misaligned picture's plates end.
     sharpening, jpeg, hard_edges, defocus
         Probabilities of a sharpened scan, of JPEG, of unsmoothed one-pixel damage, and of defocused damage.
-    oversampled
-        Probability of a scan finer than what the film holds: picture, grain and damage are 1.3 to 3 times as
-        large, and soft.
+    soft
+        Probability of a scan finer than what film, lens and focus give: picture, grain and damage are blurred.
     chroma
         Probability of colour at half the resolution (JPEG 4:2:0), damage and all.
     points
@@ -93,7 +92,7 @@ class Conditions:
     jpeg: float = 0.25
     hard_edges: float = 0.15
     defocus: float = 0.12
-    oversampled: float = 0.0
+    soft: float = 0.0
     chroma: float = 0.0
     points: float = 0.0
     point_density: tuple[float, float] = (1e-4, 2e-2)

@@ -58,15 +58,6 @@ def grain(image: Tensor, depth: Tensor, clump: Tensor, colour: Tensor, rng: torc
     return mixed * response * depth[:, None, None, None]
 
 
-def enlarge(image: Tensor, factor: Tensor) -> Tensor:
-    """Fill each image with its middle, enlarged by a ``factor`` ``(N,)`` of its own, at least 1."""
-    n = len(image)
-    affine = torch.zeros(n, 2, 3, device=image.device)
-    affine[:, 0, 0] = affine[:, 1, 1] = 1 / factor
-    grid = F.affine_grid(affine, list(image.shape), align_corners=False)
-    return F.grid_sample(image, grid, mode="bicubic", padding_mode="border", align_corners=False)
-
-
 def sharpen(image: Tensor, amount: Tensor, sigma: Tensor) -> Tensor:
     """Unsharp mask as scanners apply it: ``amount`` and ``sigma`` in pixels are ``(N,)``."""
     return image + amount[:, None, None, None] * (image - blur(image, sigma, radius=4))

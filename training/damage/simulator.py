@@ -19,7 +19,7 @@ from training.damage.atlas import Atlas, view
 from training.damage.conditions import Conditions
 from training.damage.draw import Draw, constant
 from training.damage.drawing import Drawing, draw_plates
-from training.damage.film import blur, enlarge, grain, halve_chroma, jpeg, sharpen, smooth_noise
+from training.damage.film import blur, grain, halve_chroma, jpeg, sharpen, smooth_noise
 from training.damage.marks import lay_points, lay_scratches, lay_streaks
 from training.damage.plates import HAIRS
 from training.damage.scene import (
@@ -154,7 +154,7 @@ class FilmDamage:
 
         damaged = self._damage(clean, mono, draw)
         scene = torch.cat([clean, damaged, hidden], 1)
-        scene = _some(scene, c.oversampled, draw, lambda x, d, _: enlarge(x, d.log_uniform(1.3, 3)))
+        scene = _some(scene, c.soft, draw, lambda x, d, _: blur(x, d.log_uniform(0.7, 2.5)))
         clean, damaged, hidden = scene.split((3, 3, 1), 1)
         amount = draw.uniform(0.3, 1.5) * draw.chance(c.sharpening)
         sigma = draw.uniform(0.6, 1.6)
