@@ -48,7 +48,7 @@ class Conditions:
     sharpening, jpeg, hard_edges, defocus
         Probabilities of a sharpened scan, of JPEG, of unsmoothed one-pixel damage, and of defocused damage.
     soft
-        Probability of a scan finer than what film, lens and focus give: picture, grain and damage are blurred.
+        Probability of a scan finer than film, lens and focus are: picture, grain and damage are blurred.
     chroma
         Probability of colour at half the resolution (JPEG 4:2:0), damage and all.
     points
