@@ -48,14 +48,16 @@ def search(
     Notes
     -----
     The threshold for the probability is one minus the sensitivity, and nearer to one where the sensitivity is
-    low: what is taken for damage by mistake has a high probability, too.
+    low: what is taken for damage by mistake has a high probability, too. What may be a light is trusted ever
+    less there; the network is sure of a quarter of a starry sky.
 
     Hysteresis: a component of the pixels above a sixth of the threshold counts if one of its pixels exceeds
     the threshold, so that a hair that fades along its length stays whole and no speck is repaired by half,
     while faint specks on their own are left alone.
     """
     probability = prediction.probability
-    share = options.sensitivity * min(1, options.sensitivity / _CAUTIOUS)
+    trust = min(1, options.sensitivity / _CAUTIOUS)
+    share = options.sensitivity * trust
     threshold = 255 * min(max(1 - share, 0.02), 0.98)
     candidates = probability > max(int(threshold / FAINTER), _NOISE)
     labels: NDArray[Any]
@@ -85,6 +87,8 @@ def search(
     lamps = keep & lights.find_lights(at, label, excess, count, probability.shape[1])
     if options.lights == "keep":
         keep &= ~lamps
+    elif trust < 1:
+        keep &= ~lamps | _any(label, strength * trust > int(threshold), count)
     dense = keep & _dense(prediction, at, label, strength, keep)
     if options.dense == "keep":
         keep &= ~dense

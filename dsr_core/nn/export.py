@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from dsr_core.atomic import check_free, write_all
 from dsr_core.errors import DsrError
 from dsr_core.models import ModelInfo, find_model
+from dsr_core.nn.blocks import NormedConv, Upsample, fold_norms
 from dsr_core.nn.checkpoint import load_checkpoint
 from dsr_core.nn.probe import damaged_images
-from dsr_core.nn.unet import NormedConv, PlainEncoder, UNet, Upsample, fold_norms
+from dsr_core.nn.unet import PlainEncoder, UNet
 
 if TYPE_CHECKING:
     import onnx

@@ -1,5 +1,7 @@
 """Lamps, stars and snow: told when there are dozens, left alone on request."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -67,3 +69,12 @@ def test_at_the_lowest_sensitivities_only_what_is_certain_goes():
     prediction.probability[prediction.probability > 0] = 242  # 0.95
     assert compose(prediction, Options(sensitivity=0.1)).defects == 0
     assert compose(prediction, Options(sensitivity=0.2)).defects == len(PLACES)
+
+
+def test_at_the_lowest_sensitivities_lights_are_not_certain_however_sure_the_network_is():
+    prediction = made_up(light)
+    prediction.probability[prediction.probability > 0] = 255
+    found = [compose(prediction, Options(sensitivity=low / 10)).defects for low in (0, 1, 2, 3, 5)]
+    assert found == [0, 0, 0, 36, 36]
+    dusty = replace(made_up(dust), probability=prediction.probability)
+    assert compose(dusty, Options(sensitivity=0)).defects == len(PLACES)

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from dsr_core.errors import DsrError
+from dsr_core.nn.blocks import NormedConv, Upsample, fold_norms, local_contrast, push_pull
 from dsr_core.nn.resnet import WIDTHS, ResNet34Encoder
-from dsr_core.nn.unet import NormedConv, UNet, UNetConfig, Upsample, fold_norms, local_contrast, push_pull
+from dsr_core.nn.unet import UNet, UNetConfig
 from tests.nn.small_model import SMALL
 
 RESNET = UNetConfig(encoder="resnet34", widths=WIDTHS, encoder_blocks=(), decoder_blocks=(0, 0, 0, 0))

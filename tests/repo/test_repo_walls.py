@@ -113,5 +113,4 @@ def test_no_module_imports_itself_by_way_of_others(folder):
 @pytest.mark.parametrize("folder", ["dsr_core", "dsr_napari", "dsr_gimp", "training"])
 def test_no_module_is_long(folder):
     for path in files(folder):
-        if "nn" not in path.parts:
-            assert len(path.read_text().splitlines()) <= 300, path
+        assert len(path.read_text().splitlines()) <= 300, path
