@@ -102,6 +102,7 @@ def make_rows(viewer: Viewer) -> list[Container[Widget]]:
             _button("previous", "◀", "Show the defect before in the list (key: comma)."),
             _button("next", "▶", "Show the next defect in the list (key: full stop)."),
             _button("reject", "Take out / in", "Leave this defect alone, or repair it after all (key: R)."),
+            _button("mend", "Mend", "Take the brush, to paint over damage that was missed."),
             _button(
                 "undo", "Undo", "Take the latest decision back: a click, a stroke of the brush or the eraser."
             ),

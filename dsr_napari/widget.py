@@ -55,6 +55,7 @@ class RemoveDust(Container[Container[Widget]]):
             "previous": keys[","],
             "next": keys["."],
             "reject": self._toggle,
+            "mend": self._take_brush,
             "undo": self.session.undo,
             "compare": self._wipe,
             "split": self._split,
@@ -165,7 +166,7 @@ class RemoveDust(Container[Container[Widget]]):
             self.fields[name].enabled = not running
         for name in ("progress", "cancel"):
             self.fields[name].enabled = running
-        for name in ("previous", "next", "reject", "undo"):
+        for name in ("previous", "next", "reject", "mend", "undo"):
             self.fields[name].enabled = known
         shown = self.session.shown()
         self.fields["compare"].enabled = shown is not None and shown[0].restored is not None
@@ -191,6 +192,16 @@ class RemoveDust(Container[Container[Widget]]):
             self._say("Choose a defect first: in the list, or with a click on it.")
         else:
             self.session.toggle(row["row"], row["column"])
+
+    def _take_brush(self) -> None:
+        """Let the person paint in the picture of the defects."""
+        shown = self.session.shown()
+        layer = None if shown is None else shown[0].defects
+        if layer is not None:
+            layer.visible = True
+            self._viewer.layers.selection.active = layer
+            layer.mode = "paint"
+            self._say("Paint over what was missed; the keys [ and ] change the brush's width.")
 
     def _pick(self, viewer: "napari.viewer.Viewer", event: Any) -> Any:
         """Choose the defect that is clicked."""

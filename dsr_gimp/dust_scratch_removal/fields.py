@@ -45,20 +45,22 @@ class Fields:
         edge = window.fill_box("edge", groups["repair"])  # side by side, or the window would be too high
         edge.set_orientation(Gtk.Orientation.HORIZONTAL)
         edge.set_spacing(12)
+        place = window.fill_box("place", ["provider"])
+        place.set_orientation(Gtk.Orientation.HORIZONTAL)
+        place.set_spacing(12)
         parts = {
-            "Find": window.fill_box("find", ["what", *groups["find"], "provider"]),
+            "Find": window.fill_box("find", ["what", *groups["find"], "place"]),
             "Repair": window.fill_box("repair", ["edge", "output", "earlier"]),
         }
         self.finding = [self._row(name) for name in groups["find"]]
         self.earlier = self._row("earlier")
-        rows = self._model_row(), self._infrared_row(infrareds)
-        for row in rows:
-            parts["Find"].pack_start(row, False, False, 0)
+        place.pack_start(self._model_row(), True, True, 0)
+        infrared = self._infrared_row(infrareds)
+        parts["Find"].pack_start(infrared, False, False, 0)
         aligned = Gtk.SizeGroup(mode=Gtk.SizeGroupMode.HORIZONTAL)
         for name in ("what", *groups["find"], groups["repair"][0], "output", "earlier", "provider"):
             aligned.add_widget(self._row(name).get_label())
-        for row in rows:
-            aligned.add_widget(row.get_children()[0])
+        aligned.add_widget(infrared.get_children()[0])
         column = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=_SPACE)
         for title, box in parts.items():
             heading = Gtk.Label(xalign=0, use_markup=True, label=f"<b>{title}</b>")

@@ -19,7 +19,9 @@ def fitting(targets):
 
 def by_name(targets):
     """Return the layer or channel that by its name is the infrared scan of the targets, if there is one."""
-    scans = [target.name for target in targets] + [targets[0].image.get_name()]
+    image = targets[0].image
+    files = filter(None, (image.get_file(), image.get_imported_file()))
+    scans = [*(target.name for target in targets), *(file.get_basename() for file in files)]
     return next((item for item in fitting(targets) if seems_infrared(item.get_name(), *scans)), None)
 
 

@@ -8,10 +8,12 @@ import numpy as np
 
 from tests.gimp.roots import Job
 from tests.gimp.scene import TYPES, scene, tall_scene
+from tests.infrared_film import film
 
 # every type, in perceptual and in linear light; "PERCEPTUAL" is GIMP's third way, seldom met
 PRECISIONS = [(kind, encoding) for kind in TYPES for encoding in ("NON_LINEAR", "LINEAR")]
 PRECISIONS += [("float", "PERCEPTUAL")]
+FILM = film(shape=(200, 240), specks=12, lettering=False)
 
 
 class Outcome:
@@ -43,5 +45,7 @@ def run_batch(version: str, folder: Path, toy_model: Path) -> Outcome:
                     scene(kind, channels, seed).tobytes()
                 )
     (job.folder / "in" / "tall.raw").write_bytes(tall_scene().tobytes())
+    (job.folder / "in" / "film.raw").write_bytes(FILM.image.tobytes())
+    (job.folder / "in" / "film-infrared.raw").write_bytes(FILM.infrared.tobytes())
     job.dsr_gimp("install")
     return Outcome(job, job.batch("exec(open('/job/inside/batch.py').read())"))

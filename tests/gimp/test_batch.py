@@ -10,7 +10,7 @@ from dsr_core import Options, Restoration, compose, fill, predict, restore, run
 from dsr_core.editor.patches import blend_selected, occupied
 from dsr_core.grain import REACH
 from dsr_core.models import find_model
-from tests.gimp.batches import PRECISIONS, Outcome
+from tests.gimp.batches import FILM, PRECISIONS, Outcome
 from tests.gimp.scene import HEIGHT, TYPES, WIDTH, scene, tall_scene
 
 
@@ -236,6 +236,25 @@ def test_a_second_run_works_on_the_scan(batch: Outcome, expected):
     shown = mask == 255
     np.testing.assert_array_equal(pixels[shown][:, :3], bright.image[shown])
     np.testing.assert_array_equal(pixels[:, :2], patched(found.image, found.mask)[:, :2])
+
+
+def test_an_infrared_scan_is_a_channel_or_a_layer(batch: Outcome, toy_model: Path):
+    said = batch.result("infrared")
+    wanted = restore(FILM.image, model=toy_model, provider="cpu", infrared=FILM.infrared)
+    assert wanted.sources["infrared"] > 3
+    for name in ("channel", "layer"):
+        np.testing.assert_array_equal(batch.raw(f"infrared-{name}", np.uint16, 200, 240, 3), wanted.image)
+    assert "“film” is to be repaired; choose its infrared scan" in said["itself"]
+    assert "“plate” is in another picture" in said["other"]
+    assert "“wide” does not cover “film”" in said["beside"]
+    assert said["repeated-infrared"] is said["repeated-plate"] is True
+    plain = restore(FILM.image, model=toy_model, provider="cpu")
+    for name, result in {"infrared": wanted, "plate": plain}.items():
+        mask = batch.raw(f"infrared-repeated-{name}", np.uint8, 200, 240)
+        np.testing.assert_array_equal(mask, result.mask * np.uint8(255))
+    log = batch.process.stdout + batch.process.stderr
+    assert "Infrared is taken from “plate”." in log
+    assert "The infrared channel is used" in log
 
 
 def test_locks_are_heeded_before_the_network_runs(batch: Outcome, expected):

@@ -2,13 +2,13 @@
 
 import numpy as np
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 
 PLUGIN = "dust-scratch-removal"
 WIDGET = "Remove dust & scratches"
 LAPTOP = (1366, 768)
-MISSED = [(row, np.interp(row, [0, 30, 63, 93], [1, 4.5, 10, 15])) for row in range(2, 93)]
-"""Rows and columns of a part of a scratch in the sample, in its upper left corner."""
+MISSED = (232, 304)
+"""Row and column of a pale speck in the sample, below the ear, that the network does not find."""
 
 
 class Dock:
@@ -58,20 +58,37 @@ class Dock:
         return self.viewer.layers[name]
 
 
-def use_on_a_laptop(dock: Dock) -> np.ndarray:
-    """Restore the sample in a window of a laptop's size; return the picture of the window (H, W, 3)."""
-    dock.viewer.window._qt_window.resize(*LAPTOP)
-    dock.viewer.open_sample(PLUGIN, "scan")
+def choose_in_menus(viewer, *names) -> None:
+    """Choose an entry as a person does: menu, submenu, entry."""
+    menu = viewer.window._qt_window.menuBar()
+    for name in names:
+        entry = next(each for each in menu.actions() if each.text().replace("&", "") == name.replace("&", ""))
+        menu = entry.menu()
+        if menu is not None:
+            menu.aboutToShow.emit()
+    entry.trigger()
+
+
+def open_the_sample(viewer, qtbot) -> Dock:
+    """Open the sample and the dock from the menus, as the page says, in a window of a laptop's size."""
+    viewer.window._qt_window.resize(*LAPTOP)
+    choose_in_menus(viewer, "File", "Open Sample", "Damaged film scan (Dust Scratch Removal)")
+    choose_in_menus(viewer, "Layers", "Filter", f"{WIDGET} (Dust Scratch Removal)")
+    return Dock(viewer, qtbot)  # the one that has just been opened
+
+
+def clean_the_sample(dock: Dock) -> np.ndarray:
+    """Remove the damage, as the page says; return the picture (H, W, 3) with what was found."""
     dock.choose(provider="cpu")
     dock.click("remove")
-    dock["defects of scan"].visible = True
+    dock["defects of scan"].visible = True  # the eye beside its name
     dock.viewer.layers.selection.active = dock["defects of scan"]
     dock.viewer.reset_view()
     return photograph(dock)
 
 
 def veto_one(dock: Dock) -> np.ndarray:
-    """Leave the defect alone that the network doubts most, as the page says; return the picture."""
+    """Leave the find alone that the network doubts most, as the page says; return the picture."""
     dock.click("next")
     dock.click("reject")
     return photograph(dock)
@@ -79,13 +96,14 @@ def veto_one(dock: Dock) -> np.ndarray:
 
 def mend_one(dock: Dock) -> np.ndarray:
     """Paint over damage that was missed, as the page says; return the picture."""
-    dock.click("undo")
-    layer = dock["defects of scan"]
-    dock.camera.center, dock.camera.zoom = (0, 70, 55), 4
-    layer.mode, layer.brush_size = "paint", 5
-    with layer.block_history():
-        for place in MISSED:
-            layer.paint(place, layer.selected_label)
+    dock.click("mend")
+    dock.camera.center, dock.camera.zoom = (0, *MISSED), 6  # the wheel
+    dock["defects of scan"].brush_size = 20
+    dock.qtbot.wait(200)
+    canvas = dock.viewer.window._qt_viewer.canvas.native
+    middle = QPoint(canvas.width() // 2, canvas.height() // 2)
+    dock.qtbot.mouseMove(canvas, middle)
+    dock.qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=middle)
     dock.settled()
     return photograph(dock)
 
@@ -95,3 +113,7 @@ def photograph(dock: Dock) -> np.ndarray:
     notification_manager.records.clear()
     dock.qtbot.wait(200)  # for the paint
     return dock.viewer.screenshot(canvas_only=False, flash=False)[..., :3]
+
+
+STEPS = {"napari.png": clean_the_sample, "napari-veto.png": veto_one, "napari-mend.png": mend_one}
+"""What docs/napari.md explains, one after the other, and the pictures of it there."""

@@ -12,16 +12,15 @@ import cv2
 import napari
 from qtpy.QtTest import QTest
 
-from tests.napari.dock import Dock, mend_one, use_on_a_laptop, veto_one
+from tests.napari.dock import STEPS, open_the_sample
 
 PICTURES = Path(__file__).parents[2] / "docs" / "images"
-STEPS = {"napari.png": use_on_a_laptop, "napari-veto.png": veto_one, "napari-mend.png": mend_one}
 
 
 class Hands:
     """What `Dock` needs of pytest-qt, without pytest."""
 
-    mouseClick, wait = QTest.mouseClick, QTest.qWait  # noqa: N815 -- Qt's way
+    mouseClick, mouseMove, wait = QTest.mouseClick, QTest.mouseMove, QTest.qWait  # noqa: N815 -- Qt's way
 
     @staticmethod
     def waitUntil(condition: Callable[[], bool], timeout: int) -> None:  # noqa: N802 -- Qt's way
@@ -34,7 +33,7 @@ class Hands:
 
 def main() -> int:
     viewer = napari.Viewer()
-    dock = Dock(viewer, Hands)
+    dock = open_the_sample(viewer, Hands)
     for name, step in STEPS.items():
         start = time.monotonic()
         picture = step(dock)

@@ -59,6 +59,17 @@ def add_another():
     image.set_selected_layers([scan, other])
 
 
+def add_infrared():
+    """Add an infrared scan, as a channel of that name; the scan stays selected."""
+    size = image.get_width(), image.get_height()
+    channel = Gimp.Channel.new(image, "infrared", *size, 50, Gegl.Color.new("red"))
+    image.insert_channel(channel, None, 0)
+    with open("/job/in/infrared.raw", "rb") as file:
+        channel.get_buffer().set(Gegl.Rectangle.new(0, 0, *size), "Y' u16", file.read())
+    channel.get_buffer().flush()
+    image.set_selected_layers([scan])
+
+
 def repeat():
     """Run the filter once more with the settings of the last time."""
     procedure = Gimp.get_pdb().lookup_procedure("plug-in-dust-scratch-removal")

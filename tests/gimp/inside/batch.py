@@ -15,6 +15,7 @@ from gi.repository import Babl, Gegl, Gimp
 
 JOB = pathlib.Path("/job")
 WIDTH, HEIGHT, TALL = 90, 60, 1140
+FILM = 240, 200
 ENGINE = next(JOB.glob("home/.config/GIMP/*/plug-ins/dust_scratch_removal/engine.json"))
 PRECISIONS = json.loads((JOB / "in" / "precisions.json").read_text())
 CASES = []
@@ -316,6 +317,64 @@ def again():
     call(image, [image.get_layers()[0]])
     names.append([name for name, _ in describe(image)["layers"]])
     return names
+
+
+def film_picture(offset=(0, 0)):
+    """Return an image of 16 bits and its layer, which has an infrared scan."""
+    image = Gimp.Image.new_with_precision(*FILM, Gimp.ImageBaseType.RGB, Gimp.Precision.U16_NON_LINEAR)
+    layer = Gimp.Layer.new(image, "film", *FILM, Gimp.ImageType.RGB_IMAGE, 100, Gimp.LayerMode.NORMAL)
+    image.insert_layer(layer, None, 0)
+    write(layer, (JOB / "in" / "film.raw").read_bytes())
+    layer.set_offsets(*offset)
+    return image, layer
+
+
+def infrared_channel(image, name, size=FILM):
+    channel = Gimp.Channel.new(image, name, *size, 50, Gegl.Color.new("red"))
+    image.insert_channel(channel, None, 0)
+    if size == FILM:
+        write(channel, (JOB / "in" / "film-infrared.raw").read_bytes())
+    return channel
+
+
+@case
+def infrared():
+    """An infrared scan is a channel, or a layer that lies elsewhere; what cannot be one is refused."""
+    image, layer = film_picture()
+    channel = infrared_channel(image, "plate")
+    call(image, [layer], output="restored", infrared=channel)
+    keep("infrared-channel", read(image.get_layers()[0]))
+    assert read(channel) == (JOB / "in" / "film-infrared.raw").read_bytes()
+    said = {"itself": refusal(image, [layer], infrared=layer)}
+    other, film = film_picture()
+    said["other"] = refusal(other, [film], infrared=channel)
+
+    image, layer = film_picture((7, -5))
+    group = Gimp.GroupLayer.new(image, "group")
+    image.insert_layer(group, None, 1)
+    size = FILM[0] + 30, FILM[1] + 20
+    wide = Gimp.Layer.new(image, "wide", *size, Gimp.ImageType.RGB_IMAGE, 100, Gimp.LayerMode.NORMAL)
+    image.insert_layer(wide, group, 0)
+    wide.set_offsets(7 - 20, -5 - 8)
+    inside = Gegl.Rectangle.new(20, 8, *FILM)
+    wide.get_buffer().set(inside, "Y' u16", (JOB / "in" / "film-infrared.raw").read_bytes())
+    wide.get_buffer().flush()
+    call(image, [layer], output="restored", infrared=wide)
+    keep("infrared-layer", read(image.get_layers()[0]))
+    wide.set_offsets(8, -5)
+    said["beside"] = refusal(image, [layer], infrared=wide)
+
+    for name in ("infrared", "plate"):  # a run that repeats the last one knows it by its name
+        image, layer = film_picture()
+        infrared_channel(image, name)
+        procedure = Gimp.get_pdb().lookup_procedure(FILTER)
+        config = procedure.create_config()
+        config.set_property("run-mode", Gimp.RunMode.WITH_LAST_VALS)
+        config.set_property("image", image)
+        config.set_core_object_array("drawables", [layer])
+        said[f"repeated-{name}"] = procedure.run(config).index(0) == Gimp.PDBStatusType.SUCCESS
+        keep(f"infrared-repeated-{name}", read_mask(image.get_layers()[0].get_mask()))
+    return said
 
 
 @case

@@ -15,6 +15,7 @@ MISS, PATIENCE = json.loads(pathlib.Path("/job/in/desktop.json").read_text())
 DIALOG = "^Remove dust & scratches$"
 # places in the dialog, from its edges: two buttons, the middle of the preview
 NEXT, FIT, MIDDLE = (314, -188), (497, -188), (269, 272)
+INFRARED, CANCEL = (-200, 386), (-162, -41)
 report = {"seconds": {}}
 numbers = itertools.count()
 
@@ -187,6 +188,20 @@ def worked_on_the_picture(main):
     shot("repeated", main)
 
 
+def worked_with_infrared():
+    """See what infrared adds, and what is found without it."""
+    ask("add_infrared()")
+    _, dialog = open_dialog()
+    shot("dialog-infrared", dialog)
+    click(dialog, *INFRARED, button=4)  # the wheel: none
+    time.sleep(PATIENCE)
+    shot("dialog-no-infrared", dialog)
+    click(dialog, *CANCEL)
+    until(lambda: not window(DIALOG), "the dialog's end")
+    until(lambda: not processes(b"dsr_core.editor.worker"), "the worker's end")
+    ask("image.remove_channel(image.get_channels()[0])")
+
+
 def interrupted(main):
     """Look at another layer, run twice at once, cancel, delete what is worked on, close the picture."""
     ask("add_another()")
@@ -200,7 +215,7 @@ def interrupted(main):
     stop_the_worker()
     report["second_run"] = ask("repeat()")
     press("alt+e", "Page_Up")  # asks for a preview that does not come
-    click(dialog, -162, -41)  # Cancel
+    click(dialog, *CANCEL)
     until(lambda: not window(DIALOG), "the dialog's end")
     until(lambda: not processes(b"dsr_core.editor.worker"), "the worker's end")
     report["cancelled_in_dialog"] = ask("state()")
@@ -241,6 +256,7 @@ def work():
         main, dialog = open_dialog()
     worked_in_the_dialog(dialog)
     worked_on_the_picture(main)
+    worked_with_infrared()
     interrupted(main)
 
 
