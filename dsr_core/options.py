@@ -12,7 +12,7 @@ from typing import Any
 
 from dsr_core.errors import DsrError
 
-PROVIDERS = ("auto", "cuda", "cpu")
+PROVIDERS = ("auto", "cuda", "directml", "coreml", "migraphx", "cpu")
 
 
 @dataclass(frozen=True)

@@ -171,7 +171,7 @@ def _paths(gain: Planes, beside: int) -> Iterator[tuple[NDArray[np.intp], NDArra
         aside = before - np.float32(_TURN)
         np.maximum(aside[:-2], aside[2:], out=ending)
         np.maximum(ending, before[1:-1], out=ending)
-        ending += row
+        np.add(ending, row, out=ending)
         np.maximum(ending, 0, out=before[1:-1])
     left = total.copy()  # what no path has taken yet
     for _ in range(_MOST):

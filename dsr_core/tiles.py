@@ -80,7 +80,7 @@ class Grid:
 
     @cached_property
     def counts(self) -> tuple[int, int]:
-        """How many tiles there are, down and across: of all that are small enough, those that compute least."""
+        """How many tiles there are, down and across: of those that are small enough, what computes least."""
         most_down, most_across = self._most(self.height), self._most(self.width)
         fitting = []
         for down in range(1, most_down + 1):

@@ -44,7 +44,9 @@ def test_no_other_grid_of_such_tiles_computes_less(size):
     grid = Grid(*size, 160, 12, 8)
 
     def computed(down, across):
-        tall, wide = (-(-(-(-n // count) + 24) // 8) * 8 for n, count in zip(size, (down, across), strict=True))
+        tall, wide = (
+            -(-(-(-n // count) + 24) // 8) * 8 for n, count in zip(size, (down, across), strict=True)
+        )
         return down * across * tall * wide if tall * wide <= 160**2 else np.inf
 
     least = min(computed(down, across) for down in range(1, 90) for across in range(1, 90))
