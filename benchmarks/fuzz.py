@@ -1,7 +1,7 @@
 """Damaged files, EXIF blocks and messages for what reads them: ``python -m benchmarks.fuzz SECONDS SEED``.
 
-The seconds are those of the processor, so that a run does the same on a busy machine. Prints what was counted as
-JSON; a crash says where. A finding belongs into ``tests/core/test_core_promises.py``.
+The seconds are those of the processor, so that a run does the same on a busy machine. Prints what was counted
+as JSON; a crash says where. A finding belongs into ``tests/core/test_core_promises.py``.
 """
 
 import contextlib

@@ -83,7 +83,7 @@ def make_parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
             "--provider",
             choices=PROVIDERS,
             default="auto",
-            help="where the network runs; auto is CUDA where it loads; default: %(default)s",
+            help="where the network runs; auto is CUDA where it loads, else the CPU; default: %(default)s",
         )
         command.add_argument(
             "--mask-kinds",

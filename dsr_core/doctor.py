@@ -62,6 +62,14 @@ def cuda_fault() -> str:
     return engine.cuda_fault()
 
 
+def _cards() -> list[str]:
+    """Return the graphics cards that seem to run here."""
+    from dsr_core.engine import card_fault  # noqa: PLC0415
+    from dsr_core.providers import CARDS  # noqa: PLC0415
+
+    return [name for name in CARDS if not card_fault(name)]
+
+
 def _twins() -> Iterator[Finding]:
     """Say whether two distributions own one package."""
     found = []
@@ -95,7 +103,7 @@ def _models() -> Iterator[Finding]:
         yield Finding(f"model {model.path.stem.removeprefix('model-')}: {model.name}, sha256 {model.sha256}")
     fault = cuda_fault()
     yield Finding(f"CUDA does not load: {fault}" if fault else "CUDA loads")
-    for provider in ("cpu",) if fault else ("cpu", "cuda"):
+    for provider in ("cpu", *_cards()):
         for model in models:
             yield _try_tile(model, provider)
 

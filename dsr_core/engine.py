@@ -15,15 +15,10 @@ from numpy.typing import NDArray
 from dsr_core.errors import MEND_CUDA, DsrError
 from dsr_core.models import ModelInfo, runtime_errors, tells_of_memory
 from dsr_core.options import PROVIDERS
+from dsr_core.providers import CARDS, label
 from dsr_core.runtime import ort
 
 _SHRINK = "memory.enable_memory_arena_shrinkage"
-_CUDA_OPTIONS = {
-    # A search by trial costs seconds for each new shape, and a doubling arena takes memory other programs
-    # need.
-    "cudnn_conv_algo_search": "HEURISTIC",
-    "arena_extend_strategy": "kSameAsRequested",
-}
 
 
 class ProviderError(DsrError):
@@ -40,18 +35,31 @@ def choose_provider(wanted: str) -> tuple[str, str]:
     Raises
     ------
     DsrError
-        CUDA was asked for and cannot be loaded, or there is no such provider.
+        What was asked for cannot be loaded, or there is no such provider.
     """
     if wanted not in PROVIDERS:
         raise DsrError(f"There is no provider {wanted!r}; choose one of {', '.join(PROVIDERS)}.")
     if wanted == "cpu":
         return "cpu", ""
-    fault = cuda_fault()
+    name = "cuda" if wanted == "auto" else wanted  # what was never tried runs for those who ask for it
+    fault = card_fault(name)
     if not fault:
-        return "cuda", ""
-    if wanted == "cuda":
-        raise DsrError(f"CUDA could not be loaded ({fault}); put that right or choose the provider cpu.")
-    return "cpu", f"CUDA could not be loaded ({fault}), running on the CPU"
+        return name, ""
+    what = f"{label(name)} could not be loaded ({fault})"
+    if wanted != "auto":
+        raise DsrError(f"{what}; put that right or choose the provider cpu.")
+    return "cpu", f"{what}, running on the CPU"
+
+
+def card_fault(name: str) -> str:
+    """Return why one of `CARDS` does not run here, or ``""`` where it seems to."""
+    if name == "cuda":
+        return cuda_fault()
+    card = CARDS[name]
+    if card.execution in ort.get_available_providers():
+        return ""
+    mend = f"pip uninstall -y onnxruntime && pip install {card.package}"
+    return f"this onnxruntime has no {card.label} in it; where there is one: {mend}"
 
 
 def unasked(wanted: str) -> str:
@@ -118,14 +126,15 @@ class Engine:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         for name, side in zip(("height", "width"), size, strict=True):
             options.add_free_dimension_override_by_name(name, side)
-        wanted: list[Any] = [("CUDAExecutionProvider", _CUDA_OPTIONS)] if provider == "cuda" else []
+        card = CARDS.get(provider)
+        wanted: list[Any] = [(card.execution, dict(card.options))] if card else []
         with _understood(f"{model.path} cannot be run on {provider}"):
             self._session = ort.InferenceSession(
                 str(model.path), options, providers=[*wanted, "CPUExecutionProvider"]
             )
-        if provider == "cuda" and "CUDAExecutionProvider" not in self._session.get_providers():
+        if card and card.execution not in self._session.get_providers():
             raise ProviderError(
-                "onnxruntime refused CUDA for a reason it does not tell; the provider cpu may do."
+                f"onnxruntime refused {card.label} for a reason it does not tell; the provider cpu may do."
             )
 
     def __call__(

@@ -45,13 +45,13 @@ class Prediction:
     probability
         ``(H, W)`` uint8: the probability of damage times 255, rounded; all evidence joined.
     model, provider
-        What ran, and where: ``"cuda"`` or ``"cpu"``.
+        What ran, and where: a name of `dsr_core.providers.CARDS`, or ``"cpu"``.
     notes
         Sentences for the user, such as why CUDA did not run.
     linear
         Whether the samples are linear light.
     wanted
-        Where it was to run: ``"auto"``, ``"cuda"`` or ``"cpu"``.
+        Where it was to run: one of `dsr_core.options.PROVIDERS`.
     stretch
         How the network was shown the samples.
     stored, coding

@@ -12,6 +12,7 @@ from dsr_core.errors import DsrError
 from dsr_core.models import ModelInfo
 from dsr_core.pixels import Image
 from dsr_core.prediction import Progress
+from dsr_core.providers import CARDS, label
 from dsr_core.stretch import Stretch
 from dsr_core.tiles import Grid, Tile
 
@@ -37,13 +38,14 @@ class Load:
         return None
 
     def __str__(self) -> str:
-        place = "the CPU" if self.provider == "cpu" else self.provider.upper()
-        return f"{self.batch} tile{'s' * (self.batch > 1)} of {self.tile} pixels at a time on {place}"
+        tiles = f"{self.batch} tile{'s' * (self.batch > 1)}"
+        return f"{tiles} of {self.tile} pixels at a time on {label(self.provider)}"
 
 
 # With a margin of 96, the tiles of a 24-megapixel scan hold 53 % more pixels than the scan does at a size of
 # 1024, 34 % at 1536, 27 % at 1792, and 24 % at 2048, where a tile takes 31 % more memory than at 1792.
-LOADS = {"cpu": Load("cpu", 1, 1792), "cuda": Load("cuda", 4, 1024)}
+LOADS = {name: Load(name, 1, 1024) for name in CARDS}
+LOADS |= {"cpu": Load("cpu", 1, 1792), "cuda": Load("cuda", 4, 1024)}
 
 
 def sweep(
@@ -64,12 +66,14 @@ def sweep(
     Parameters
     ----------
     model, provider
-        What runs, and where it is wanted: ``"auto"``, ``"cuda"`` or ``"cpu"``.
+        What runs, and where it is wanted: one of `dsr_core.options.PROVIDERS`.
     shape
         Height and width of the image.
     read
         Returns the samples ``(h, w, 1|3)`` of a tile.
     write
+        Gets the core of each tile: repaired planes ``(3, h, w)`` and damage ``(h, w)``, in [0, 1]. Like
+        ``read`` it runs in a thread beside the network.
         Gets the core of each tile: repaired planes ``(3, h, w)`` and damage ``(h, w)``, in [0, 1]. Both run
         in a thread beside the network.
     linear

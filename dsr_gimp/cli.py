@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dsr_core.errors import DsrError
-from dsr_core.options import PROVIDERS, Options, described
+from dsr_core.options import Options, described
 from dsr_gimp import doctor, installer
 from dsr_gimp.clean import clean, gimp_program
 from dsr_gimp.profiles import Profile, find_profiles
+
+_PROVIDERS = ("auto", "cuda", "cpu")  # those in the plug-in's dialog
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -30,7 +32,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
             name, default=option.default, help=f"{option.help}; default: %(default)s", **limits
         )
     command.add_argument("--model", default="3", help="as for dsr-core; default: %(default)s")
-    command.add_argument("--provider", choices=PROVIDERS, default="auto", help="default: %(default)s")
+    command.add_argument("--provider", choices=_PROVIDERS, default="auto", help="default: %(default)s")
     return parser.parse_args(arguments)
 
 

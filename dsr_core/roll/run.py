@@ -14,6 +14,7 @@ from dsr_core.errors import DsrError
 from dsr_core.evidence import told
 from dsr_core.io.reader import ShadowFileError
 from dsr_core.job import STREAM, Job
+from dsr_core.providers import label
 from dsr_core.roll import pool
 from dsr_core.roll.index import Index
 from dsr_core.roll.plan import Plan
@@ -174,10 +175,9 @@ class Roll:
 
 def sentence(report: dict[str, Any]) -> str:
     """Return what is said of a file that is done."""
-    place = "the CPU" if report["provider"] == "cpu" else report["provider"].upper()
     parts = f"{report['defects']} defects", told(report["sources"]), f"{report['changed']:.2%} of the pixels"
     found = ", ".join(filter(None, parts))
-    effort = f"{report['megapixels']:.1f} MP in {report['seconds']:.1f} s on {place}"
+    effort = f"{report['megapixels']:.1f} MP in {report['seconds']:.1f} s on {label(report['provider'])}"
     return f"{report['input']} -> {report['output'] or report['mask']}: {found}; {effort}"
 
 

@@ -4,7 +4,10 @@ from types import SimpleNamespace
 import onnxruntime
 import pytest
 
-from dsr_core import engine
+from dsr_core import DsrError, engine
+from dsr_core.options import PROVIDERS
+from dsr_core.providers import CARDS
+from dsr_core.sweep import LOADS
 
 
 @pytest.mark.parametrize(
@@ -35,3 +38,19 @@ def test_each_link_of_cudas_chain_is_named_when_it_breaks(monkeypatch, providers
     fault = engine.cuda_fault.__wrapped__()
     assert words in fault
     assert bool(words) == bool(fault)
+
+
+@pytest.mark.parametrize("name", sorted(CARDS.keys() - {"cuda"}))
+def test_an_untried_card_runs_for_who_asks_for_it_and_for_nobody_else(monkeypatch, name):
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    monkeypatch.setattr(engine, "cuda_fault", lambda: "there is no NVIDIA driver")
+    with pytest.raises(DsrError, match=f"pip install {CARDS[name].package}"):
+        engine.choose_provider(name)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CARDS[name].execution])
+    assert engine.choose_provider(name) == (name, "")
+    assert engine.choose_provider("auto")[0] == "cpu"
+
+
+def test_every_provider_can_be_asked_for_and_has_a_load():
+    assert set(PROVIDERS) == {"auto", "cpu", *CARDS}
+    assert set(LOADS) == {"cpu", *CARDS}

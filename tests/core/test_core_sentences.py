@@ -340,8 +340,8 @@ ROWS = {
     "The network has not run yet": lambda box: box.ask(type="compose", options={}, region=[0, 0, 1, 1]),
     # what it runs on
     "There is no provider": lambda _: engine.choose_provider("abacus"),
-    "CUDA could not be loaded": without_cuda,
-    "onnxruntime refused CUDA": refused_cuda,
+    "; put that right or choose the provider cpu.": without_cuda,
+    "onnxruntime refused": refused_cuda,
     "; another provider may.": run_fails,
     "too large for this machine's memory": lambda box: no_memory(box, job, "restore_steps"),
     "fit into memory; close other programs": lambda box: no_memory(box, engine, "load_engine"),
