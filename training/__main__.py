@@ -24,6 +24,7 @@ COMMANDS = {
     "infrared": ("training.measure.infrared", "measure what an infrared scan adds"),
     "real": ("training.measure.real", "measure models on real film"),
     "scratches": ("training.measure.scratches", "measure the finding of faint scratches"),
+    "ranges": ("training.measure.ranges", "measure what is found in narrow ranges"),
     "kinds": ("training.measure.kinds", "measure how kinds of defects are told apart"),
     "card": ("training.measure.card", "write the card of a model"),
     "compare": ("training.measure.compare", "set short trainings side by side"),
