@@ -2,6 +2,8 @@
 
 import re
 
+AUTO, OFF = "auto", "off"
+"""To look for it by its name, and to leave it aside."""
 ENDINGS = ("_ir", "-ir", ".ir", "_infrared", "-infrared")
 """Of a file's name, before its kind: ``scan_ir.tif`` is the infrared scan of ``scan.tif``."""
 _NAMES = ("ir", "infrared")

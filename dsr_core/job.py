@@ -16,6 +16,7 @@ from dsr_core.atomic import check_free, write_all
 from dsr_core.detect import FOUND
 from dsr_core.errors import DsrError
 from dsr_core.filter import restore_steps, run
+from dsr_core.infrared_names import OFF
 from dsr_core.io import (
     FORMATS,
     Picture,
@@ -26,8 +27,12 @@ from dsr_core.io import (
     write_picture,
     write_plain,
 )
+<<<<<<< HEAD
 from dsr_core.io.film import limited_on_film
 from dsr_core.io.infrared import OFF, find_infrared_scan, infrared_file
+=======
+from dsr_core.io.infrared import find_infrared_scan, infrared_file
+>>>>>>> editors
 from dsr_core.io.kinds import kind_of, suffix_for
 from dsr_core.io.marks import read_marks
 from dsr_core.io.orientation import stored_region

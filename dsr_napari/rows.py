@@ -20,7 +20,7 @@ from napari.viewer import Viewer
 from qtpy.QtWidgets import QSizePolicy
 
 from dsr_core.engine import choose_provider
-from dsr_core.io.infrared import AUTO, OFF
+from dsr_core.infrared_names import AUTO, OFF
 from dsr_core.models import list_models
 from dsr_core.options import Described, described
 from dsr_napari.infrared import fitting

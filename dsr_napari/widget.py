@@ -9,7 +9,7 @@ from napari.layers import Image
 
 from dsr_core import DsrError, Options
 from dsr_core.evidence import told
-from dsr_core.io.infrared import AUTO, OFF
+from dsr_core.infrared_names import AUTO, OFF
 from dsr_core.options import described, in_words
 from dsr_napari.browse import DefectList, look_at, wipe
 from dsr_napari.frames import Frames, seems_loose_channels

@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from dsr_core.errors import DsrError
-from dsr_core.infrared_names import ENDINGS
+from dsr_core.infrared_names import AUTO, ENDINGS, OFF
 from dsr_core.io.kinds import FORMATS
 from dsr_core.io.picture import Picture, Wishes
 from dsr_core.io.reader import read_picture
 from dsr_core.pixels import Image, full_scale
 
-OFF, AUTO = "off", "auto"
 _UNSPECIFIED = 0  # of ExtraSamples
 _NOT_ALPHA = "said to be alpha, and is not"  # the reader's words
 

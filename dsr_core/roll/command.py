@@ -8,7 +8,8 @@ from pathlib import Path
 
 from dsr_core.arguments import FORMATS
 from dsr_core.errors import DsrError
-from dsr_core.io.infrared import AUTO, OFF, infrared_beside
+from dsr_core.infrared_names import AUTO, OFF
+from dsr_core.io.infrared import infrared_beside
 from dsr_core.job import STREAM, Job, output_for
 from dsr_core.roll.listing import Found, find, results_among
 from dsr_core.roll.plan import make_folder

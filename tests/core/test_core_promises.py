@@ -19,6 +19,7 @@ from dsr_core.coding import guess, plain
 from dsr_core.editor.wire import MAGIC, PlugInError, read_header
 from dsr_core.io import read_picture, write_picture
 from dsr_core.pixels import full_scale
+from dsr_core.stretch import PLAIN
 from dsr_core.tifftags import Tag, from_exif, to_exif, without_thumbnail
 from tests.core.made_files import page, png, tiff
 from tests.dusty import dusty
@@ -123,8 +124,13 @@ def test_another_grid_of_tiles_gives_the_same(toy_model, monkeypatch, image, til
 def test_a_second_pass_changes_less_than_the_first(toy_model, seed):
     rng = np.random.default_rng(seed)
     image = dusty(channels=3, dtype="float32") + rng.normal(0, 0.005, (80, 96, 3)).astype("float32")
-    first = dsr_core.restore(image, model=toy_model, provider="cpu")
-    second = dsr_core.restore(first.image, model=toy_model, provider="cpu")
+
+    def restored(scan):  # as it is: drawn out, noise is dust to the toy
+        steps = dsr_core.predict(scan, model=toy_model, provider="cpu", stretch=PLAIN)
+        return dsr_core.compose(dsr_core.run(steps))
+
+    first = restored(image)
+    second = restored(first.image)
     change = np.abs(first.image - image).sum()
     assert first.defects == 3
     assert np.abs(second.image - first.image).sum() < change / 10
