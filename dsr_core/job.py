@@ -27,12 +27,8 @@ from dsr_core.io import (
     write_picture,
     write_plain,
 )
-<<<<<<< HEAD
 from dsr_core.io.film import limited_on_film
-from dsr_core.io.infrared import OFF, find_infrared_scan, infrared_file
-=======
 from dsr_core.io.infrared import find_infrared_scan, infrared_file
->>>>>>> editors
 from dsr_core.io.kinds import kind_of, suffix_for
 from dsr_core.io.marks import read_marks
 from dsr_core.io.orientation import stored_region
