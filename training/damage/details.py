@@ -61,6 +61,23 @@ def _print(canvas: Plate, rng: Rng) -> None:
     canvas[:] = np.asarray(page)
 
 
+def _numerals(canvas: Plate, rng: Rng) -> None:
+    """Set large words in a light face, mostly round letters and figures: thin strokes, as a hair's are."""
+    face = str(_FONTS / "DejaVuSans.ttf")
+    round_ones = np.array(list("000OOQCGDSPRBU2356899&eaos"))
+    for _ in range(int(rng.integers(8, 20))):
+        size = int(math.exp(rng.uniform(math.log(50), math.log(240))))
+        font = ImageFont.truetype(face, size)
+        word = Image.new("L", (canvas.shape[1], int(1.3 * size)), 0)
+        text = "".join(rng.choice(round_ones, int(rng.integers(2, 7))))
+        ImageDraw.Draw(word).text((0, 0), text, fill=int(rng.integers(170, 256)), font=font)
+        less = max(1, round(size * rng.uniform(0.02, 0.065)))  # of a stem of a tenth of the size
+        thin = cv2.erode(np.asarray(word), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (less, less)))
+        y, x = int(rng.integers(0, canvas.shape[0])), int(rng.integers(0, canvas.shape[1]))
+        part = canvas[y : y + thin.shape[0], x:]
+        np.maximum(part, thin[: part.shape[0], : part.shape[1]], out=part)
+
+
 def _wires(canvas: Plate, rng: Rng) -> None:
     size = canvas.shape[0]
     for _ in range(int(rng.integers(8, 24))):
@@ -222,12 +239,14 @@ def _gloss(canvas: Plate, rng: Rng) -> None:
 
 DETAILS: tuple[Callable[[Plate, Rng], None], ...] = (
     _lettering, _print, _print, _print, _print, _wires, _rigging, _rigging, _struts, _fence, _halftone,
-    _rebate, _bulbs, _rims, _glints, _gloss, _lights,
+    _rebate, _bulbs, _rims, _glints, _gloss, _lights, _numerals, _numerals, _numerals,
 )  # fmt: skip
 # no twigs, no lashes: adrift in a sky, nobody can tell them from hairs, and a network learns to leave hairs
-PRINT_DETAILS = 5  # the first ones, which belong on paper, too
-LINE_DETAILS = range(5, 9)  # wires and rails
-BRIGHT_DETAILS, NIGHT_DETAILS = 4, 2  # the last ones: always bright; on a darkened picture
+# new ones go to the end: the plates of those before stay as they are
+PRINT_DETAILS = ("lettering", "print", "numerals")  # belong on paper, too
+LINE_DETAILS = ("wires", "rigging", "struts")
+BRIGHT_DETAILS = ("rims", "glints", "gloss", "lights")
+NIGHT_DETAILS = ("gloss", "lights")  # on a darkened picture
 
 
 def detail_plates(rng: Rng, size: int = 1024) -> list[Plate]:

@@ -12,7 +12,6 @@ from torch import Tensor
 from training.damage.atlas import Atlas, view
 from training.damage.details import (
     BRIGHT_DETAILS,
-    DETAILS,
     LINE_DETAILS,
     NIGHT_DETAILS,
     PRINT_DETAILS,
@@ -48,21 +47,24 @@ def add_details(photos: Tensor, plates: Atlas, draw: Draw, only: Sequence[str] =
     height, width = photos.shape[-2:]
     positions = view(height, width, centre, scale, angle, draw.sign())
     alpha = plates.sample(index, plates.level(scale), *positions)
-    opaque = draw.chance(0.7) & (index % len(DETAILS) < PRINT_DETAILS)
+
+    def among(names: Sequence[str]) -> Tensor:
+        return torch.isin(index, torch.tensor(plates_of(names, len(plates)), device=index.device))
+
+    printed = among(PRINT_DETAILS)
+    opaque = draw.chance(0.7) & printed
     opacity = torch.where(opaque, draw.uniform(0.9, 1), draw.uniform(0.4, 1))
     alpha = blur(alpha, draw.uniform(0, 1.2)) * opacity[:, None, None, None]
     # print lies on paper, stars and lamps on a dark picture; all else is any colour on any picture
-    kinds = index % len(DETAILS)
-    paper = draw.uniform(0.85, 1) * draw.chance(0.4) * (kinds < PRINT_DETAILS)
+    paper = draw.uniform(0.85, 1) * draw.chance(0.4) * printed
     photos = torch.lerp(photos, photos.mean((2, 3), keepdim=True), paper[:, None, None, None])
-    bright = kinds >= len(DETAILS) - BRIGHT_DETAILS
-    night = (kinds >= len(DETAILS) - NIGHT_DETAILS)[:, None, None, None]
+    bright, night = among(BRIGHT_DETAILS), among(NIGHT_DETAILS)[:, None, None, None]
     ink = torch.where(draw.chance(0.5)[:, None], draw.uniform3(0, 0.3), draw.uniform3(0.6, 1.0))
-    ink = torch.where((draw.chance(0.3) & (kinds < PRINT_DETAILS))[:, None], draw.uniform3(0, 1), ink)
+    ink = torch.where((draw.chance(0.3) & printed)[:, None], draw.uniform3(0, 1), ink)
     ink = torch.where(bright[:, None], draw.uniform3(0.75, 1.0), ink)[..., None, None]
     ink = torch.where(is_mono(photos), ink.mean(1, keepdim=True), ink)
     # a wire or a rail before a dark ground is no scratch
-    lines = (kinds >= LINE_DETAILS.start) & (kinds < LINE_DETAILS.stop) & draw.chance(0.3)
+    lines = among(LINE_DETAILS) & draw.chance(0.3)
     night = night | lines[:, None, None, None]
     dim = torch.where(night, draw.uniform(0.05, 0.5)[:, None, None, None], 1.0)
     return torch.lerp(photos * dim, ink.expand_as(photos), alpha)
