@@ -41,6 +41,7 @@ _PART = 512  # pixels on each side of the middle in which these are tried
 _CELL = 4  # pixels that are one in the plane of local medians
 _WIDE = 21  # of these, the side of a window: dirt fills less than half of it
 _RANGE = 0.5  # of a logarithm: what is darker throughout a window is a border, not dirt
+_STEPS = 64  # in which a logarithm is counted, from 0 to -4
 _TELLING = (2, 98)  # per cent of the pixels between whose tones a curve may bend
 _SLOW = 4  # numbers that tell a fall-off
 _PLAIN = 3.0  # deviations below its surroundings from which on a place does not tell what dyes do, at first
@@ -185,11 +186,11 @@ def _fit_dyes(film: _Film, infrared: Image, light: float) -> _Dyes:
     logs = film.logs((slice(None, None, step), slice(None, None, step)))
     bright = (_brightness(logs) - _MIDDLE).ravel().astype(np.float64)
     known = (logs - _MIDDLE).reshape(bright.size, -1).astype(np.float64)
-    flat = _log(infrared[::step, ::step], light)
-    seen = flat.ravel().astype(np.float64)
+    small = _log(infrared[::step, ::step], light)
+    seen = small.ravel().astype(np.float64)
     lit = (seen > np.log(_COVERED + _DARK)).astype(np.float64)
     # Dirt may be the darkest or the brightest that there is: a fit that begins with it goes through it.
-    weight = lit * ~_dark_marks(flat).ravel()
+    weight = lit * ~_dark_marks(small).ravel()
     if weight.sum() < 3 * known.shape[1] + _SLOW:
         return _Dyes(np.zeros((3, channels), np.float32), *np.zeros((2, channels), np.float32), carried=False)
     low, high = np.percentile(known[weight > 0], _TELLING, axis=0)
@@ -219,10 +220,9 @@ def _fit_dyes(film: _Film, infrared: Image, light: float) -> _Dyes:
 
 def _dark_marks(logs: Plane) -> NDArray[np.bool_]:
     """Return which pixels are far darker than most around them."""
-    coded = np.rint(((logs - np.median(logs)) / _RANGE).clip(-1, 1) * 127 + 128).astype(np.uint8)
-    level = (cv2.medianBlur(coded, _WIDE).astype(np.float32) - 128) * (_RANGE / 127) + np.median(logs)
-    below = level - logs
-    dark = below > _PLAIN * 1.4826 * np.median(np.abs(below)) + _RANGE / 127
+    coded = np.rint(logs * -_STEPS).clip(0, 255).astype(np.uint8)
+    below = -logs - cv2.medianBlur(coded, _WIDE) / np.float32(_STEPS)
+    dark = below > _PLAIN * 1.4826 * np.median(np.abs(below)) + 1 / _STEPS
     return cv2.dilate(dark.view(np.uint8), np.ones((3, 3), np.uint8)).view(np.bool_)
 
 
