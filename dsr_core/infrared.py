@@ -26,6 +26,7 @@ from dsr_core.errors import DsrError
 from dsr_core.pixels import DTYPES, Image, colour, full_scale
 from dsr_core.prediction import Prediction
 
+Values = NDArray[np.float64]
 SILVER = (
     "The infrared channel shows the picture itself (silver or Kodachrome): only the picture is looked at."
 )
@@ -42,7 +43,7 @@ _CELL = 4  # pixels that are one in the plane of local medians
 _WIDE = 21  # of these, the side of a window: dirt fills less than half of it
 _RANGE = 0.5  # of a logarithm: what is darker throughout a window is a border, not dirt
 _STEPS = 64  # in which a logarithm is counted, from 0 to -4
-_TELLING = (2, 98)  # per cent of the pixels between whose tones a curve may bend
+_TELLING = (0.5, 99.5)  # per cent of the pixels between whose tones a curve may bend
 _SLOW = 4  # numbers that tell a fall-off
 _PLAIN = 3.0  # deviations below its surroundings from which on a place does not tell what dyes do, at first
 _RIM = 2  # pixels around what was found that may be damage, too
@@ -189,24 +190,20 @@ def _fit_dyes(film: _Film, infrared: Image, light: float) -> _Dyes:
     small = _log(infrared[::step, ::step], light)
     seen = small.ravel().astype(np.float64)
     lit = (seen > np.log(_COVERED + _DARK)).astype(np.float64)
-    # Dirt may be the darkest or the brightest that there is: a fit that begins with it goes through it.
-    weight = lit * ~_dark_marks(small).ravel()
-    if weight.sum() < 3 * known.shape[1] + _SLOW:
-        return _Dyes(np.zeros((3, channels), np.float32), *np.zeros((2, channels), np.float32), carried=False)
-    low, high = np.percentile(known[weight > 0], _TELLING, axis=0)
+    # Dirt may be the darkest or the brightest that there is: a fit that begins with it may go through it.
+    plain = lit * ~_dark_marks(small).ravel()
+    if plain.sum() < 3 * known.shape[1] + _SLOW:
+        nothing = np.zeros((3, channels), np.float32)
+        return _Dyes(nothing, nothing[0], nothing[0], carried=False)
+    low, high = np.percentile(known[plain > 0], _TELLING, axis=0)
     inner = known.clip(low, high)
     beyond = known - inner
     known = np.hstack([known, inner * (inner + 2 * beyond), inner**2 * (inner + 3 * beyond)])
     down, right = np.mgrid[-1 : 1 : logs.shape[0] * 1j, -1 : 1 : logs.shape[1] * 1j]
     slow = np.stack([np.ones_like(seen), down.ravel(), right.ravel(), (down**2 + right**2).ravel()], axis=1)
     matrix = np.concatenate([known - known.mean(axis=0), slow], axis=1)
-    for _ in range(12):
-        weighted = matrix * weight[:, None]
-        normal = weighted.T @ matrix + 1e-6 * len(seen) * np.eye(matrix.shape[1])
-        solved = np.linalg.solve(normal, weighted.T @ seen)
-        rest = seen - matrix @ solved
-        spread = 1.4826 * np.median(np.abs(rest[lit > 0])) + 1e-4
-        weight = lit * np.maximum(1 - (rest / (4.7 * spread)) ** 2, 0) ** 2  # Tukey's biweight
+    fits = [_followed(matrix, seen, lit, start) for start in (lit, plain)]
+    solved, weight, _ = min(fits, key=lambda fit: fit[2])
     count = known.shape[1]
     explained = matrix[:, :count] @ solved[:count]
     flat = seen - slow @ solved[count:]
@@ -214,8 +211,26 @@ def _fit_dyes(film: _Film, infrared: Image, light: float) -> _Dyes:
     contrast = explained[inside].std() / (bright[inside].std() + 1e-6)
     alike = explained[inside].std() / (flat[inside].std() + 1e-6)
     carried = bool(contrast > _CARRIED and alike > _ALIKE)
-    curves = (solved[:count].reshape(3, -1), low, high)
-    return _Dyes(*(each.astype(np.float32) for each in curves), carried)
+    weights = solved[:count].reshape(3, -1).astype(np.float32)
+    return _Dyes(weights, low.astype(np.float32), high.astype(np.float32), carried)
+
+
+def _followed(matrix: Values, seen: Values, lit: Values, weight: Values) -> tuple[Values, Values, float]:
+    """Fit what most pixels follow, from a first choice of them on.
+
+    Returns
+    -------
+    tuple
+        The coefficients, the weights of the pixels, and the deviation of what is left.
+    """
+    for _ in range(12):
+        weighted = matrix * weight[:, None]
+        normal = weighted.T @ matrix + 1e-6 * len(seen) * np.eye(matrix.shape[1])
+        solved = np.linalg.solve(normal, weighted.T @ seen)
+        rest = seen - matrix @ solved
+        spread = 1.4826 * float(np.median(np.abs(rest[lit > 0]))) + 1e-4
+        weight = lit * np.maximum(1 - (rest / (4.7 * spread)) ** 2, 0) ** 2  # Tukey's biweight
+    return solved, weight, spread
 
 
 def _dark_marks(logs: Plane) -> NDArray[np.bool_]:
