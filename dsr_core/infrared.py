@@ -12,7 +12,7 @@ Sources: Edgar, US patent 5,266,805 (dirt blocks infrared, which shows its place
 logarithm of red; little on negatives, considerably on slides).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -26,7 +26,7 @@ from dsr_core.errors import DsrError
 from dsr_core.pixels import DTYPES, Image, colour, full_scale
 from dsr_core.prediction import Prediction
 
-Values = NDArray[np.float64]
+Values = NDArray[np.floating[Any]]
 SILVER = (
     "The infrared channel shows the picture itself (silver or Kodachrome): only the picture is looked at."
 )
