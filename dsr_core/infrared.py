@@ -12,7 +12,7 @@ Sources: Edgar, US patent 5,266,805 (dirt blocks infrared, which shows its place
 logarithm of red; little on negatives, considerably on slides).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -26,6 +26,7 @@ from dsr_core.errors import DsrError
 from dsr_core.pixels import DTYPES, Image, colour, full_scale
 from dsr_core.prediction import Prediction
 
+Values = NDArray[np.floating[Any]]
 SILVER = (
     "The infrared channel shows the picture itself (silver or Kodachrome): only the picture is looked at."
 )
@@ -41,6 +42,10 @@ _PART = 512  # pixels on each side of the middle in which these are tried
 _CELL = 4  # pixels that are one in the plane of local medians
 _WIDE = 21  # of these, the side of a window: dirt fills less than half of it
 _RANGE = 0.5  # of a logarithm: what is darker throughout a window is a border, not dirt
+_STEPS = 64  # in which a logarithm is counted, from 0 to -4
+_TELLING = (0.5, 99.5)  # per cent of the pixels between whose tones a curve may bend
+_SLOW = 4  # numbers that tell a fall-off
+_PLAIN = 3.0  # deviations below its surroundings from which on a place does not tell what dyes do, at first
 _RIM = 2  # pixels around what was found that may be damage, too
 _HALO = 9  # side in pixels of the place whose contrast tells how lively it is
 
@@ -133,11 +138,24 @@ class _Dyes(NamedTuple):
     """How far the dyes darken infrared, and whether that is the picture itself.
 
     ``weights`` ``(3, channels)`` are those of each colour's logarithm, of its square and of its cube, because
-    nobody knows the curves that either scan went through.
+    nobody knows the curves that either scan went through. Beyond the tones that tell, ``low`` and ``high``
+    ``(channels,)``, the curve goes on straight: a cube would explain anything there, dirt first.
     """
 
     weights: Plane
+    low: Plane
+    high: Plane
     carried: bool
+
+    def share(self, logs: Plane) -> Plane:
+        """Return what the dyes darken, ``(h, w)``, where the colours have these logarithms."""
+        first, second, third = self.weights
+        inner = np.clip(logs, self.low, self.high)
+        beyond = logs - inner
+        beyond *= first + inner * (2 * second + inner * (3 * third))
+        inner *= first + inner * (second + inner * third)
+        inner += beyond
+        return np.asarray(cv2.transform(inner, np.ones((1, logs.shape[2]))), np.float32)
 
 
 def _log(samples: Image, white: float) -> Plane:
@@ -169,22 +187,23 @@ def _fit_dyes(film: _Film, infrared: Image, light: float) -> _Dyes:
     logs = film.logs((slice(None, None, step), slice(None, None, step)))
     bright = (_brightness(logs) - _MIDDLE).ravel().astype(np.float64)
     known = (logs - _MIDDLE).reshape(bright.size, -1).astype(np.float64)
-    known = np.hstack([known, known**2, known**3])
-    seen = _log(infrared[::step, ::step], light).ravel().astype(np.float64)
+    small = _log(infrared[::step, ::step], light)
+    seen = small.ravel().astype(np.float64)
+    lit = (seen > np.log(_COVERED + _DARK)).astype(np.float64)
+    # Dirt may be the darkest or the brightest that there is: a fit that begins with it may go through it.
+    plain = lit * ~_dark_marks(small).ravel()
+    if plain.sum() < 3 * known.shape[1] + _SLOW:
+        nothing = np.zeros((3, channels), np.float32)
+        return _Dyes(nothing, nothing[0], nothing[0], carried=False)
+    low, high = np.percentile(known[plain > 0], _TELLING, axis=0)
+    inner = known.clip(low, high)
+    beyond = known - inner
+    known = np.hstack([known, inner * (inner + 2 * beyond), inner**2 * (inner + 3 * beyond)])
     down, right = np.mgrid[-1 : 1 : logs.shape[0] * 1j, -1 : 1 : logs.shape[1] * 1j]
     slow = np.stack([np.ones_like(seen), down.ravel(), right.ravel(), (down**2 + right**2).ravel()], axis=1)
     matrix = np.concatenate([known - known.mean(axis=0), slow], axis=1)
-    lit = (seen > np.log(_COVERED + _DARK)).astype(np.float64)
-    if lit.sum() < matrix.shape[1]:
-        return _Dyes(np.zeros((3, channels), np.float32), carried=False)
-    weight = lit
-    for _ in range(12):
-        weighted = matrix * weight[:, None]
-        normal = weighted.T @ matrix + 1e-6 * len(seen) * np.eye(matrix.shape[1])
-        solved = np.linalg.solve(normal, weighted.T @ seen)
-        rest = seen - matrix @ solved
-        spread = 1.4826 * np.median(np.abs(rest[lit > 0])) + 1e-4
-        weight = lit * np.maximum(1 - (rest / (4.7 * spread)) ** 2, 0) ** 2  # Tukey's biweight
+    fits = [_followed(matrix, seen, lit, start) for start in (lit, plain)]
+    solved, weight, _ = min(fits, key=lambda fit: fit[2])
     count = known.shape[1]
     explained = matrix[:, :count] @ solved[:count]
     flat = seen - slow @ solved[count:]
@@ -192,7 +211,34 @@ def _fit_dyes(film: _Film, infrared: Image, light: float) -> _Dyes:
     contrast = explained[inside].std() / (bright[inside].std() + 1e-6)
     alike = explained[inside].std() / (flat[inside].std() + 1e-6)
     carried = bool(contrast > _CARRIED and alike > _ALIKE)
-    return _Dyes(solved[:count].reshape(3, -1).astype(np.float32), carried)
+    weights = solved[:count].reshape(3, -1).astype(np.float32)
+    return _Dyes(weights, low.astype(np.float32), high.astype(np.float32), carried)
+
+
+def _followed(matrix: Values, seen: Values, lit: Values, weight: Values) -> tuple[Values, Values, float]:
+    """Fit what most pixels follow, from a first choice of them on.
+
+    Returns
+    -------
+    tuple
+        The coefficients, the weights of the pixels, and the deviation of what is left.
+    """
+    for _ in range(12):
+        weighted = matrix * weight[:, None]
+        normal = weighted.T @ matrix + 1e-6 * len(seen) * np.eye(matrix.shape[1])
+        solved = np.linalg.solve(normal, weighted.T @ seen)
+        rest = seen - matrix @ solved
+        spread = 1.4826 * float(np.median(np.abs(rest[lit > 0]))) + 1e-4
+        weight = lit * np.maximum(1 - (rest / (4.7 * spread)) ** 2, 0) ** 2  # Tukey's biweight
+    return solved, weight, spread
+
+
+def _dark_marks(logs: Plane) -> NDArray[np.bool_]:
+    """Return which pixels are far darker than most around them."""
+    coded = np.rint(logs * -_STEPS).clip(0, 255).astype(np.uint8)
+    below = -logs - cv2.medianBlur(coded, _WIDE) / np.float32(_STEPS)
+    dark = below > _PLAIN * 1.4826 * np.median(np.abs(below)) + 1 / _STEPS
+    return cv2.dilate(dark.view(np.uint8), np.ones((3, 3), np.uint8)).view(np.bool_)
 
 
 def _residual(film: _Film, infrared: Image, light: float, dyes: _Dyes) -> tuple[Plane, NDArray[np.uint8]]:
@@ -201,14 +247,11 @@ def _residual(film: _Film, infrared: Image, light: float, dyes: _Dyes) -> tuple[
     share = np.empty(infrared.shape, np.float32)
     brightness = np.empty(infrared.shape, np.uint8)
     black = np.float32(np.log(_DARK))
-    ones = np.ones((1, film.shape[2]))
     for rows in cut(slice(0, len(left)), BAND):
         logs = film.logs((rows, slice(None)))
         bright = _brightness(logs)
         brightness[rows] = ((bright - black) / CONTRAST).clip(0, 255)
-        logs -= _MIDDLE
-        first, second, third = dyes.weights
-        share[rows] = cv2.transform(logs * (first + logs * (second + logs * third)), ones)
+        share[rows] = dyes.share(logs - _MIDDLE)
         left[rows] = _log(infrared[rows], light)
     left -= _softened(left, share)
     cv2.GaussianBlur(left, (5, 5), 1.0, dst=left)  # dirt is never as sharp as noise

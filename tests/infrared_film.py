@@ -31,8 +31,14 @@ def film(
     lettering: bool = True,
     shape: tuple[int, int] = (400, 480),
     seed: int = 0,
+    tones: tuple[float, float] = (0.0, 1.0),
+    dirt: float | None = None,
 ) -> Film:
-    """Return film whose dust takes nine tenths of the infrared light and a third of the visible."""
+    """Return film whose dust takes nine tenths of the infrared light, and a third of the visible.
+
+    ``tones`` are the darkest and the brightest of the film; ``dirt`` is the dust's own tone, where it hides
+    the picture instead.
+    """
     rng = np.random.default_rng(seed)
     height, width = shape
     clouds = [
@@ -44,6 +50,7 @@ def film(
         for cell in (8, 30, 100)
     ]
     clean = (0.45 + 0.1 * sum(clouds)).clip(0.08, 0.95)
+    clean = tones[0] + (tones[1] - tones[0]) * clean
     if lettering:
         letters = np.zeros(shape, np.uint8)
         for row in range(60, height - 40, 90):
@@ -57,6 +64,8 @@ def film(
         cv2.circle(dust, at, int(rng.integers(2, 5)), 1.0, -1)
     soft = cv2.GaussianBlur(dust, (0, 0), 0.7)
     image = clean * (1 - 0.33 * soft[:, :, None])
+    if dirt is not None:
+        image = clean + 0.9 * soft[:, :, None] * (dirt - clean)
     density = -np.log(clean)
     light = -(density @ np.array(leak))
     edges = cv2.morphologyEx(density.mean(axis=2), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))

@@ -31,7 +31,7 @@ LOSSLESS = {
 """Compression -> name for the writer; any other may lose something."""
 _NO_CODEC = ("not supported", "requires", "not a known")  # tifffile's words
 _SIGNED = {"int8": "char", "int16": "short", "int32": "int", "int64": "long"}
-_ASSOCIATED = 1
+_UNSPECIFIED, _ASSOCIATED = 0, 1
 _WHITE_LEVEL = 50717
 _DNG = frozenset({*range(50706, 51200), *range(52525, 52560)})
 _BLACK_SIDE = frozenset({280, 281, 301, 340, 341})  # extremes and curves that go with the samples' numbers
@@ -192,7 +192,9 @@ def _saving(page: Page, tiff: tifffile.TiffFile) -> dict[str, Any]:
         was = str(number)
     space = int(page.photometric)
     tile = (page.tilelength, page.tilewidth) if page.is_tiled else None
-    extra = tuple(int(kind) for kind in page.extrasamples)
+    # what a DNG does not name is no alpha: infrared, as a rule
+    unnamed = (_UNSPECIFIED,) * (page.samplesperpixel in (2, 4))
+    extra = tuple(int(kind) for kind in page.extrasamples) or unnamed
     return {
         "compression": LOSSLESS.get(number, "deflate"),
         "was": was,

@@ -70,6 +70,17 @@ def test_dust_is_found_and_the_dyes_are_not_whatever_they_leak(leak):
     assert note.startswith("The infrared channel is used")
 
 
+@pytest.mark.parametrize(
+    ("tones", "dirt", "leak"), [((0.5, 0.9), 0.0, LEAKY), ((0.05, 0.4), 1.0, (-0.05, -0.02, 0.0))]
+)
+def test_dirt_beyond_all_tones_of_the_film_is_not_explained_by_its_dyes(tones, dirt, leak):
+    scan = film(leak=leak, tones=tones, dirt=dirt, specks=250, lettering=False)
+    probability, note = found(scan)
+    assert note.startswith("The infrared channel is used")  # it was taken for silver
+    assert share_of_specks(scan.dust, probability) > 0.7  # nothing, where the fit began with the dirt
+    assert false_pixels(scan.dust, probability) == 0
+
+
 def test_a_clean_film_stays_clean():
     scan = film(leak=LEAKY, specks=0)
     assert (found(scan)[0] >= 128).sum() == 0

@@ -46,6 +46,28 @@ def test_a_fourth_channel_is_used_and_comes_back(restore):
     assert np.array_equal(after[mask == 0], RGBI[mask == 0])
 
 
+@pytest.mark.parametrize("thumbnail", [False, True])
+def test_a_dng_of_four_channels_holds_infrared(restore, thumbnail):
+    how = {"photometric": 34892, "planarconfig": "contig", "metadata": None}
+    dng = [(50706, 1, 4, bytes([1, 4, 0, 0]), True), (50708, 2, 8, "Scanner\0", True)]
+    with tifffile.TiffWriter("scan.dng") as tiff:
+        if thumbnail:  # before the scan, which then hangs below it
+            small = (SCAN.image[::8, ::8] >> 8).astype(np.uint8)
+            tiff.write(small, photometric="rgb", subifds=1, subfiletype=1, metadata=None, extratags=dng)
+        tiff.write(RGBI, **how, extratags=[] if thumbnail else dng)
+    code, (report,), err = restore("scan.dng", "-o", "out.tif", "--mask", "mask.tif")
+    assert code == 0
+    assert used(report)
+    assert "taken from the fourth channel" in err
+    assert "linear light" in err
+    with tifffile.TiffFile("out.tif") as result:
+        assert result.pages[0].extrasamples == (0,)  # no alpha, through which it would be seen
+        after = result.pages[0].asarray()
+    mask = tifffile.imread("mask.tif")
+    assert np.array_equal(after[:, :, 3], SCAN.infrared)
+    assert np.array_equal(after[mask == 0], RGBI[mask == 0])
+
+
 def test_alpha_is_not_taken_for_infrared_unless_it_is_named(restore):
     write("scan.tif", RGBI, extrasamples=["UNASSALPHA"])
     assert not used(restore("scan.tif", "-o", "plain.tif")[1][0])

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import reliability, restore, roll, scans, skipping, speed, stopwatch
+from benchmarks import evidence, reliability, restore, roll, scans, skipping, speed, stopwatch
 from benchmarks.page import page, plot
 from dsr_core.errors import DsrError
 from dsr_core.io import read_picture
@@ -195,3 +195,12 @@ def test_the_page_on_reliability_says_what_is_known_and_no_more():
     assert "| the disk is full | exit code 1: out.tif cannot be written |" in text
     assert "training fit" not in text
     assert "##" not in reliability.page({})[2:]
+
+
+def test_what_evidence_costs_is_told_apart(toy_model):
+    scan, infrared = evidence.made_up(0.3)
+    assert scan.shape[:2] == infrared.shape
+    assert infrared.dtype == np.uint16
+    seconds = evidence.measure(0.1, str(toy_model))
+    assert list(seconds) == ["all else", "scratches", "infrared"]
+    assert seconds["scratches"] > 0

@@ -15,6 +15,7 @@ from training.__main__ import main
 from training.damage import FilmDamage
 from training.damage.infrared import InfraredScan, infrared_of, with_opacity
 from training.measure import infrared
+from training.measure.metrics import summarise
 from training.measure.pairs import cropped_photo
 from training.photos import list_photos
 
@@ -70,6 +71,30 @@ def test_on_clean_film_infrared_marks_at_most_two_pixels_in_ten_thousand(scenes,
     assert np.mean([marked.mean() for marked, _ in marks(scenes, name, clean=1.0)]) <= MOST_FALSE
 
 
+def test_dirt_of_the_pictures_own_tone_is_not_clean_film():
+    picture = np.full((40, 60, 3), 90, np.uint8)
+    shown, dirty = np.zeros((2, 40, 60), np.bool_)
+    shown[5:9, 5:9] = dirty[5:9, 5:9] = dirty[25:29, 40:44] = True
+    found = np.where(dirty, np.uint8(255), np.uint8(0))
+    prediction = Prediction(picture, picture + np.uint8(9), found, None, "cpu")
+    figures = summarise([infrared._measured(prediction, picture, shown, dirty)])
+    assert (figures["marks_right"], figures["clean_changed"]) == (1, 0)
+    figures = summarise([infrared._measured(prediction, picture, shown, shown)])
+    assert figures["marks_right"] == 0.5
+    assert figures["clean_changed"] > 0
+
+
+def test_ways_to_join_agree_where_both_are_sure_and_differ_in_between():
+    ends = np.array([0, 255], np.uint8)
+    network, dirt = np.array([0, 128, 128, 128], np.uint8), np.array([128, 0, 128, 255], np.uint8)
+    ways = {way: join(network, dirt).tolist() for way, join in infrared.JOININGS.items()}
+    assert ways["noisy-or"] == [128, 128, 192, 255]
+    assert ways["the larger"] == [128, 128, 128, 255]
+    assert ways["the mean"] == [64, 64, 128, 191]
+    for join in infrared.JOININGS.values():
+        assert np.array_equal(join(ends, ends), ends)
+
+
 def test_the_table_has_a_row_for_each_scan_and_the_page_keeps_its_text(
     photos, toy_model, tmp_path, monkeypatch
 ):
@@ -83,9 +108,8 @@ def test_the_table_has_a_row_for_each_scan_and_the_page_keeps_its_text(
     text = page.read_text()
     assert text.startswith("Words.\n")
     assert "old" not in text
-    assert [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")][1:] == list(
-        scans
-    )
+    rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
+    assert rows[1:] == [*scans, "all scans, joined by", *infrared.JOININGS]
     page.write_text("no place for a table")
     with pytest.raises(DsrError, match="has no line"):
         infrared.command(_arguments(page))

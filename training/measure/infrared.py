@@ -1,11 +1,13 @@
 """Measure what infrared adds: ``python -m training infrared --photos FOLDER --markdown docs/infrared.md``.
 
 Photographs are damaged as for the validation pairs, each is scanned in infrared in several ways, and a model
-restores them with and without. The table replaces what stands below the page's line ``TABLE``.
+restores them with and without; ways to join both are set side by side. The tables replace what stands below
+the page's line ``TABLE``.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from tqdm import tqdm
 
 from dsr_core import Options, Prediction, add_evidence, compose, predict, run
 from dsr_core.errors import DsrError
+from dsr_core.evidence import joined
 from dsr_core.infrared import find_infrared
 from training.damage.infrared import InfraredScan, infrared_of, with_opacity
 from training.measure.groups import simulators
@@ -50,17 +53,42 @@ SCANS: dict[str, tuple[dict[str, Any], InfraredScan]] = {
 }
 """What is measured: changes to the conditions of damage, and how infrared was scanned."""
 
-HEAD = (
-    "| | found | with | right | with | in damage, dB | with | clean changed | with |\n|---"
-    + "|---:" * 8
-    + "|"
-)
+FIGURES = {
+    "found": ("defects_found", ".1%"),
+    "right": ("marks_right", ".1%"),
+    "in damage, dB": ("psnr_damage", ".2f"),
+    "clean changed": ("clean_changed", ".3%"),
+}
+"""What a column says, its name in a summary, and how it is written."""
+
+_DIRT = 0.05  # of the infrared light; what takes more is dirt, whether the picture shows it or not
+_FEWER = 1 / 99  # odds of damage where nothing is known
+
+Summaries = dict[str, dict[str, float]]
+
+
+def _by_odds(network: Image, infrared: Image) -> Image:
+    """Return the probability times 255 if both judged on their own: their odds multiplied."""
+    chances = (np.clip(each / 255, 0.002, 0.998) for each in (network, infrared))
+    odds = np.prod([chance / (1 - chance) for chance in chances], axis=0) / _FEWER
+    return np.asarray(np.rint(255 * odds / (1 + odds)), np.uint8)
+
+
+JOININGS: dict[str, Callable[[Image, Image], Image]] = {
+    "noisy-or": lambda network, infrared: joined(network, {"infrared": infrared}),
+    "the larger": np.maximum,
+    "the mean": lambda network, infrared: np.asarray((network.astype(int) + infrared) // 2, np.uint8),
+    "odds multiplied": _by_odds,
+}
+"""Ways to join both probabilities; the first is what the filter does."""
 
 
 def measure_scans(
     photos: Sequence[Path], damage_data: Path | None, model: str, *, count: int, size: int, seed: int
-) -> dict[str, tuple[dict[str, float], dict[str, float]]]:
-    """Return for each way of scanning the figures without and with infrared.
+) -> tuple[dict[str, Summaries], Summaries]:
+    """Return figures for each way of scanning, without and with infrared, and for each way of joining.
+
+    The latter are those of all scans together.
 
     Parameters
     ----------
@@ -74,11 +102,11 @@ def measure_scans(
         Fixes every pixel.
     """
     normal, _ = simulators(damage_data, seed)
-    results = {}
+    results: dict[str, Summaries] = {}
+    every: dict[str, list[Measures]] = {name: [] for name in JOININGS}
     known: dict[str, tuple[Prediction, Image, Mask, Any]] = {}
     for name, (changes, scan) in tqdm(SCANS.items(), disable=None):
-        plain: list[Measures] = []
-        both: list[Measures] = []
+        here: dict[str, list[Measures]] = {"without": [], "with": []}
         for number in range(count):
             key = f"{changes}{number}"
             if key not in known:
@@ -96,37 +124,54 @@ def measure_scans(
                     triplet.mask[0, 0].numpy(),
                     opacity,
                 )
-            prediction, clean, true, opacity = known[key]
+            prediction, clean, shown, opacity = known[key]
+            dirty = shown | (opacity > _DIRT)
             infrared = infrared_of(clean, opacity, scan, np.random.default_rng(seed + number))
             dirt, _ = find_infrared(prediction, infrared)
-            joined = run(add_evidence(prediction, {"infrared": dirt}))
-            for each, into in ((prediction, plain), (joined, both)):
-                into.append(_measured(each, clean, true))
-        results[name] = summarise(plain), summarise(both)
-    return results
+            both = run(add_evidence(prediction, {"infrared": dirt}))
+            here["without"].append(_measured(prediction, clean, shown, dirty))
+            for way, join in JOININGS.items():
+                probability = join(prediction.probability, dirt)
+                every[way].append(_measured(replace(both, probability=probability), clean, shown, dirty))
+            here["with"].append(every[next(iter(JOININGS))][-1])
+        results[name] = {way: summarise(measures) for way, measures in here.items()}
+    return results, {way: summarise(measures) for way, measures in every.items()}
 
 
-def _measured(prediction: Prediction, clean: Image, true: Mask) -> Measures:
+def _measured(prediction: Prediction, clean: Image, shown: Mask, dirty: Mask) -> Measures:
+    """Measure how damage that the picture shows is found and repaired, and what is done to clean film.
+
+    Dirt of the picture's own tone need not be found, but it is dirt.
+    """
     damaged = np.asarray(prediction.image, np.uint8)
     restored = np.asarray(compose(prediction, Options()).image, np.uint8)
     found = compose(prediction, Options(grow=0)).mask
-    return measure(damaged, clean, true, restored, found, prediction.probability)
+    images = damaged, clean
+    of_shown, of_all = (
+        measure(*images, true, restored, found, prediction.probability) for true in (shown, dirty)
+    )
+    return replace(
+        of_shown,
+        marks_right=of_all.marks_right,
+        clean_pixels=of_all.clean_pixels,
+        clean_changed=of_all.clean_changed,
+    )
 
 
-def table(results: Mapping[str, tuple[dict[str, float], dict[str, float]]]) -> str:
-    """Return the figures as a table in Markdown."""
-    rows = [HEAD]
-    for name, pair in results.items():
-        cells = [name]
-        for key, form in (
-            ("defects_found", ".1%"),
-            ("marks_right", ".1%"),
-            ("psnr_damage", ".2f"),
-            ("clean_changed", ".3%"),
-        ):
-            cells += ["" if np.isnan(each[key]) else format(each[key], form) for each in pair]
-        rows.append(f"| {' | '.join(cells)} |")
+def tables(scans: Mapping[str, Summaries], joinings: Summaries) -> str:
+    """Return the figures as two tables in Markdown."""
+    rows = [f"| | {' | '.join(f'{name} | with' for name in FIGURES)} |", f"|---{'|---:' * 2 * len(FIGURES)}|"]
+    rows += [_row(name, list(ways.values())) for name, ways in scans.items()]
+    rows += ["", f"| all scans, joined by | {' | '.join(FIGURES)} |", f"|---{'|---:' * len(FIGURES)}|"]
+    rows += [_row(way, [summary]) for way, summary in joinings.items()]
     return "\n".join(rows) + "\n"
+
+
+def _row(name: str, summaries: Sequence[Mapping[str, float]]) -> str:
+    cells = [name]
+    for key, form in FIGURES.values():
+        cells += ["" if np.isnan(each[key]) else format(each[key], form) for each in summaries]
+    return f"| {' | '.join(cells)} |"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -144,7 +189,7 @@ def command(args: argparse.Namespace) -> str:
     """Do what the command line asks for, and return what to tell."""
     if args.markdown and TABLE not in args.markdown.read_text():
         raise DsrError(f"'{args.markdown}' has no line {TABLE!r} to write the table below.")
-    results = measure_scans(
+    scans, joinings = measure_scans(
         list_photos(args.photos),
         args.damage_data,
         args.model,
@@ -154,5 +199,5 @@ def command(args: argparse.Namespace) -> str:
     )
     if args.markdown:
         text = args.markdown.read_text()
-        args.markdown.write_text(text[: text.index(TABLE)] + f"{TABLE}\n\n{table(results)}")
-    return table(results)
+        args.markdown.write_text(text[: text.index(TABLE)] + f"{TABLE}\n\n{tables(scans, joinings)}")
+    return tables(scans, joinings)

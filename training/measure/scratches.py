@@ -130,7 +130,8 @@ def command(args: argparse.Namespace) -> str:
         depth = DEPTHS[number % len(DEPTHS)]
         cases.append(judge(picture, depth, KINDS[number // len(DEPTHS) % len(KINDS)], rng))
     args.output.write_text(page(cases, false, len(paths)), encoding="utf-8")
-    return f"{args.output} is written: {len(false)} of {len(paths)} clean pictures have false lines"
+    named = f": {', '.join(false)}" if false else ""
+    return f"{args.output} is written: {len(false)} of {len(paths)} clean pictures have false lines{named}"
 
 
 def page(cases: list[Case], false: list[str], clean: int) -> str:

@@ -1,0 +1,83 @@
+"""What infrared and scratches cost: ``python -m benchmarks.evidence``.
+
+Restores the example scan and its mirror images side by side, 16 bit, with a made-up infrared scan that lies
+aside and shows 2,000 specks, and without; of the latter, what the search for scratches takes. Run it on a
+machine with nothing else to do; ``taskset -c 0,1`` shows two cores.
+"""
+
+import argparse
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from unittest.mock import patch
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+import dsr_core.filter
+from benchmarks.scans import write_scan
+from benchmarks.stopwatch import Stopwatch
+from dsr_core.io import read_picture
+from dsr_core.pixels import Image
+from training.damage.infrared import InfraredScan, infrared_of
+
+SPECKS = 2000
+MOST = 0.15
+"""Of the time of all else, the aim."""
+
+
+def made_up(megapixels: float) -> tuple[Image, NDArray[np.uint16]]:
+    """Return a scan ``(H, W, 3)`` and its infrared ``(H, W)``."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "scan.tif")
+        write_scan(path, megapixels, 16)
+        scan = read_picture(path).pixels
+    rng = np.random.default_rng(1)
+    dirt = np.zeros(scan.shape[:2], np.float32)
+    for row, column in zip(*(rng.integers(0, side, SPECKS) for side in dirt.shape), strict=True):
+        cv2.circle(dirt, (int(column), int(row)), int(rng.integers(1, 7)), 1.0, -1)
+    lies = InfraredScan(shift=(8.0, -6.0), scale=0.001)
+    return scan, infrared_of((scan >> 8).astype(np.uint8), dirt, lies, rng)
+
+
+def measure(megapixels: float, model: str) -> dict[str, float]:
+    """Return the seconds of a restoration without both, and those that each of them adds."""
+    scan, infrared = made_up(megapixels)
+    restore = partial(dsr_core.filter.restore, scan, model=model, provider="cpu")
+    restore(only=(0, 0, 64, 64))  # loads the model
+    watch = Stopwatch()
+    with patch.multiple(
+        dsr_core.filter,
+        find_scratches=watch.timed(dsr_core.filter.find_scratches, "scratches"),
+        take_off=watch.timed(dsr_core.filter.take_off, "scratches"),
+    ):
+        start = perf_counter()
+        restore()
+        plain = perf_counter() - start
+    scratches = watch.seconds["scratches"]
+    start = perf_counter()
+    restore(infrared=infrared)
+    return {
+        "all else": plain - scratches,
+        "scratches": scratches,
+        "infrared": perf_counter() - start - plain,
+    }
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description="Time what infrared and scratches add.")
+    parser.add_argument("--megapixels", type=float, default=24)
+    parser.add_argument("--model", default="3")
+    args = parser.parse_args()
+    seconds = measure(args.megapixels, args.model)
+    added = (seconds["scratches"] + seconds["infrared"]) / seconds["all else"]
+    for name, value in seconds.items():
+        print(f"{value:7.2f} s  {name}")
+    print(f"{added:.1%} added; at most {MOST:.0%} is the aim")
+
+
+if __name__ == "__main__":
+    main()
