@@ -71,8 +71,13 @@ def _start(command: list[str], folder: Path, before: str = "") -> subprocess.Pop
     )
 
 
-def _kill(command: list[str], folder: Path, times: int, check: Callable[[], Iterator[str]]) -> dict[str, int]:
-    """Kill a command at random moments and count what ``check`` finds after each; then let it finish."""
+def _kill(
+    command: list[str], folder: Path, times: int, check: Callable[[], Iterator[str]]
+) -> Iterator[dict[str, int]]:
+    """Kill a command at random moments, and yield after each what ``check`` has found so far.
+
+    In the end it is let finish once.
+    """
     chance, counted = random.Random(7), Counter[str]()  # noqa: S311 -- no secret
     before = time.monotonic()
     _end(_start(command, folder))
@@ -87,12 +92,13 @@ def _kill(command: list[str], folder: Path, times: int, check: Callable[[], Iter
             child.communicate()
             counted["killed"] += 1
         counted.update(check())
+        yield dict(counted)
     child = _start(command, folder)
     counted["next run failed"] = int(not _end(child).startswith("exit code 0"))
-    return dict(counted)
+    yield dict(counted)
 
 
-def kill_restore(times: int) -> dict[str, int]:
+def kill_restore(times: int) -> Iterator[dict[str, int]]:
     """Kill the command line at random moments; count what it leaves."""
     with _folder() as folder:
         before = (folder / "in.tif").read_bytes()
@@ -108,9 +114,11 @@ def kill_restore(times: int) -> dict[str, int]:
 
         command = [str(_PROGRAM), "restore", "in.tif", "-o", "out.tif", "--mask", "mask.png"]
         command += ["--overlay", "seen.png", "--overwrite", "--model", "fast", "--provider", "cpu"]
-        counted = _kill(command, folder, times, check)
+        counted: dict[str, int] = {}
+        for counted in _kill(command, folder, times, check):
+            yield {"input harmed": 0, "half files": 0, **counted}
         left = len(list(folder.iterdir())) - 4
-    return {"input harmed": 0, "half files": 0, **counted, "files left over after the next run": left}
+        yield {"input harmed": 0, "half files": 0, **counted, "files left over after the next run": left}
 
 
 def _is_whole(result: Path) -> bool:
@@ -120,7 +128,7 @@ def _is_whole(result: Path) -> bool:
         return False
 
 
-def kill_fit(times: int) -> dict[str, int]:
+def kill_fit(times: int) -> Iterator[dict[str, int]]:
     """Kill a small training at random moments; count what it leaves."""
     with tempfile.TemporaryDirectory() as name:
         folder, run = Path(name), Path(name, "run")
@@ -152,10 +160,13 @@ def kill_fit(times: int) -> dict[str, int]:
                 reached = 0
 
         command = [sys.executable, "-c", _TRAINER]
-        counted = _kill(command, folder, times, check)
-        done = _steps(run / "last.ckpt", 0)
-    zeros = dict.fromkeys(["input harmed", "half models", "checkpoint older than before, or broken"], 0)
-    return {**zeros, **counted, f"steps of {_STEPS} after the next run": done}
+        zeros = dict.fromkeys(["input harmed", "half models", "checkpoint older than before, or broken"], 0)
+        for counted in _kill(command, folder, times, check):
+            yield {
+                **zeros,
+                **counted,
+                f"steps of {_STEPS} that the last run reached": _steps(run / "last.ckpt", 0),
+            }
 
 
 def _steps(checkpoint: Path, missing: int) -> int:

@@ -1,13 +1,14 @@
 """Damaged files, EXIF blocks and messages for what reads them: ``python -m benchmarks.fuzz SECONDS SEED``.
 
-The seconds are those of the processor, so that a run does the same on a busy machine. Prints what was counted
-as JSON; a crash says where. A finding belongs into ``tests/core/test_core_promises.py``.
+Prints what was counted as JSON; a crash says where. A finding belongs into
+``tests/core/test_core_promises.py``.
 """
 
 import contextlib
 import faulthandler
 import json
 import random
+import resource
 import struct
 import sys
 import time
@@ -26,7 +27,7 @@ import tifffile
 from dsr_core import DsrError
 from dsr_core.editor.session import Session
 from dsr_core.editor.wire import Header, Payload, PlugInError, head, read_frame, read_header
-from dsr_core.io import losses, read_picture, write_picture
+from dsr_core.io import Wishes, losses, read_picture, write_picture
 from dsr_core.io.kinds import suffix_for
 from dsr_core.tifftags import Tag, from_exif, to_exif, without_thumbnail
 from tests.core.made_files import ASCII, BYTE, exif_with_thumbnail, mpf, page, png, segment, tiff
@@ -36,6 +37,8 @@ Message = tuple[Header, bytes]
 _EXIF = to_exif({271: Tag(2, b"Scanner\0"), 34665: Tag(4, below={33434: Tag(5, bytes(8))})})
 NASTY: tuple[Any, ...] = (None, True, -1, 0, 1, 24, 1 << 40, 1e400, -0.5, "", "u8", "masked", [], [0] * 4, {})
 """Values that nobody expects in a message."""
+_MOST = 10_000_000  # pixels; a file that claims more is refused
+_MEMORY = 4 << 30  # bytes, ten times what is needed: a finding shall not take the machine with it
 
 
 def seeds() -> dict[str, bytes]:
@@ -125,9 +128,9 @@ def fuzz(seconds: float, model: Path, seed: int) -> Counter[str]:
     """
     chance, files, said = random.Random(seed), list(seeds().values()), conversation(model)  # noqa: S311
     counted: Counter[str] = Counter()
-    end = time.process_time() + seconds
+    end = time.monotonic() + seconds
     with TemporaryDirectory() as folder:
-        while time.process_time() < end:
+        while time.monotonic() < end:
             for data in files:
                 counted.update(_try_file(damaged(data, chance), Path(folder)))
             for _ in range(20):
@@ -140,13 +143,15 @@ def fuzz(seconds: float, model: Path, seed: int) -> Counter[str]:
 def _try_file(data: bytes, folder: Path) -> Iterator[str]:
     yield "files"
     try:
-        picture = read_picture(data)
+        picture = read_picture(data, Wishes(most_pixels=_MOST))
         yield "files that were read in spite of it"
         form = picture.form_to_write
         losses(picture, form)
         write_picture(folder / f"out{suffix_for(Path('out'), form)}", picture.pixels, picture, form)
         yield "files that were written again then"
     except DsrError as error:
+        if isinstance(error.__cause__, MemoryError):
+            raise AssertionError("a small picture takes much memory") from error  # noqa: TRY004
         _is_sentence(str(error))
         yield "files refused with a sentence"
 
@@ -201,5 +206,6 @@ def _is_sentence(text: str) -> None:
 
 if __name__ == "__main__":
     faulthandler.enable()
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     with TemporaryDirectory() as name:
         print(json.dumps(fuzz(float(sys.argv[1]), write_toy_model(Path(name, "toy.onnx")), int(sys.argv[2]))))

@@ -41,11 +41,10 @@ What `dsr-core restore` says, unless another command is named.
 _ONE = 60  # seconds of a run of its own: one that dies takes nothing with it
 
 
-def fuzz(seconds: float) -> Iterator[dict[str, Any]]:
-    """Run the fuzzers for so long, one process after another; yield what is known after each."""
-    counted: Counter[str] = Counter()
-    ended: list[str] = []
-    for seed in range(round(seconds / _ONE)):
+def fuzz(seconds: float, earlier: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Run the fuzzers for so long in all, one process after another; yield what is known after each."""
+    counted, ended = Counter(earlier.get("counted", {})), list(earlier.get("ended", []))
+    for seed in range(round(earlier.get("minutes", 0)), round(seconds / _ONE)):
         command = [sys.executable, "-m", "benchmarks.fuzz", str(_ONE), str(seed)]
         try:
             ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10 * _ONE)
@@ -60,12 +59,12 @@ def fuzz(seconds: float) -> Iterator[dict[str, Any]]:
         yield {"minutes": (seed + 1) * _ONE / 60, "counted": counted, "ended": ended}
 
 
-PARTS: dict[str, Callable[[argparse.Namespace], Iterable[dict[str, Any]]]] = {
-    "fuzz": lambda chosen: fuzz(chosen.seconds),
-    "restore": lambda chosen: [faults.kill_restore(chosen.kills)],
-    "fit": lambda chosen: [faults.kill_fit(chosen.kills)],
-    "situations": lambda _: [faults.situations()],
-    "page": lambda _: [],
+PARTS: dict[str, Callable[[argparse.Namespace, dict[str, Any]], Iterable[dict[str, Any]]]] = {
+    "fuzz": lambda chosen, earlier: fuzz(chosen.seconds, earlier),
+    "restore": lambda chosen, _: faults.kill_restore(chosen.kills),
+    "fit": lambda chosen, _: faults.kill_fit(chosen.kills),
+    "situations": lambda *_: [faults.situations()],
+    "page": lambda *_: [],
 }
 
 
@@ -94,20 +93,26 @@ def _table(first: str, second: str, rows: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _known(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    return found
+
+
 def main() -> None:
     """Run the parts that are asked for and write the page of all that are known."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all; page writes it anew")
-    parser.add_argument("--seconds", type=float, default=3600, help="for damaged files")
+    parser.add_argument(
+        "--seconds", type=float, default=3600, help="for damaged files, earlier runs included"
+    )
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--json", type=Path, required=True, help="keeps what was found by earlier runs, too")
     parser.add_argument("--markdown", type=Path, required=True)
     chosen = parser.parse_args()
     for name in chosen.parts or PARTS:
-        for result in PARTS[name](chosen):
-            found = json.loads(chosen.json.read_text()) if chosen.json.exists() else {}
-            chosen.json.write_text(json.dumps({**found, name: result}, indent=1))
-    chosen.markdown.write_text(page(json.loads(chosen.json.read_text())), encoding="utf-8")
+        for result in PARTS[name](chosen, _known(chosen.json).get(name, {})):
+            chosen.json.write_text(json.dumps({**_known(chosen.json), name: result}, indent=1))
+    chosen.markdown.write_text(page(_known(chosen.json)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -85,6 +85,15 @@ def read_jpeg(file: BinaryIO, wishes: Wishes) -> Picture:
     return Picture(pixels, "jpeg", tags, tuple(kept), saving, notes=tuple(notes))
 
 
+def frame_size(data: bytes) -> tuple[int, int]:
+    """Return the width and height that the frame in a JPEG claims, zeros where there is none."""
+    for kind, _, payload in _markers(data):
+        if kind in _FRAMES and len(payload) >= 5:  # noqa: PLR2004
+            height, width = struct.unpack_from(">HH", payload, 1)
+            return width, height
+    return 0, 0
+
+
 def write_jpeg(pixels: Image, like: Picture) -> bytes:
     """Return pixels as a JPEG with what ``like`` carries."""
     saving: dict[str, Any] = dict(like.saving) if like.format == "jpeg" else {}

@@ -76,9 +76,8 @@ def read_jp2(file: BinaryIO, wishes: Wishes) -> Picture:
     start = data.find(b"\xff\x4f\xff\x51")
     if start < 0:
         raise ValueError("the picture in it is missing")
-    right, bottom, left, top = struct.unpack_from(">IIII", data, start + 8)
     (channels,) = struct.unpack_from(">H", data, start + 40)
-    wishes.check_size(right - left, bottom - top)
+    wishes.check_size(*jp2_size(data[start:]))
     if channels not in (1, 2, 3, 4):
         raise UnsuitableError(f"holds {channels} channels; save it as grey or RGB, with or without alpha")
     pixels: Image = imagecodecs.jpeg2k_decode(data)
@@ -90,6 +89,12 @@ def read_jp2(file: BinaryIO, wishes: Wishes) -> Picture:
         tags[tifftags.ICC] = blocks.block_tag(profile)
     coding, note = guess(pixels)
     return Picture(pixels, "jp2", tags, coding=coding, notes=(note,) if note else ())
+
+
+def jp2_size(data: bytes) -> tuple[int, int]:
+    """Return the width and height that a codestream of JPEG 2000 claims."""
+    right, bottom, left, top = struct.unpack_from(">IIII", data, 8)
+    return right - left, bottom - top
 
 
 def _by_opencv(data: bytes) -> Image:

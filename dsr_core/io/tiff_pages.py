@@ -11,6 +11,7 @@ _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 _SUBFILE_TYPE, _OLD_REDUCED = 255, 2
 _ALIKE = 0.04  # how much the sides of a thumbnail may differ in proportion from those of its scan
 _LAYERS = 37724  # Photoshop's ImageSourceData
+_SIZES = ("imagewidth", "imagelength", "tilewidth", "tilelength", "rowsperstrip", "samplesperpixel")
 _MOST_PAGES = 10_000
 
 Page = tifffile.TiffPage
@@ -85,6 +86,9 @@ def _all_pages(tiff: tifffile.TiffFile) -> Iterator[Page]:
 
 
 def _area(page: Page) -> int:
+    sizes = [getattr(page, name) for name in _SIZES]
+    if not all(isinstance(size, int) for size in sizes):  # a tuple, times a number, would take all memory
+        raise ValueError("a size in it is no number")
     return page.imagewidth * page.imagelength
 
 

@@ -8,6 +8,7 @@ import tifffile
 
 from dsr_core import tifftags
 from dsr_core.coding import Coding, guess
+from dsr_core.io import jpeg, others
 from dsr_core.io.picture import Picture, UnsuitableError, Wishes
 from dsr_core.io.tiff_pages import Page, sort_pages
 from dsr_core.pixels import Image, colour
@@ -32,6 +33,7 @@ LOSSLESS = {
 _NO_CODEC = ("not supported", "requires", "not a known")  # tifffile's words
 _SIGNED = {"int8": "char", "int16": "short", "int32": "int", "int64": "long"}
 _UNSPECIFIED, _ASSOCIATED = 0, 1
+_SMALL = 1 << 20  # pixels that do not matter
 _WHITE_LEVEL = 50717
 _DNG = frozenset({*range(50706, 51200), *range(52525, 52560)})
 _BLACK_SIDE = frozenset({280, 281, 301, 340, 341})  # extremes and curves that go with the samples' numbers
@@ -101,6 +103,7 @@ def _pixels(page: Page, size: int, wishes: Wishes) -> tuple[Image, bool]:
     wishes.check_size(page.imagewidth, page.imagelength)
     _refuse(page, wishes)
     _check_parts(page, size)
+    _check_claims(page)
     try:
         stored = page.asarray()
     except (ValueError, RuntimeError, KeyError) as error:
@@ -173,6 +176,24 @@ def _check_parts(page: Page, size: int) -> None:
         depth = page.imagewidth * page.samplesperpixel * page.bitspersample
         if sum(count for _, count in parts) * 8 < depth * page.imagelength:
             raise ValueError("parts of the picture are missing")
+
+
+def _check_claims(page: Page) -> None:
+    """Refuse a picture within the picture that claims to be far larger than its place.
+
+    A decoder would take memory for it, 13 GB for a strip of JPEG, before it sees that it does not fit.
+    """
+    sizes = {b"\xff\xd8": jpeg.frame_size, b"\xff\x4f": others.jp2_size}
+    place = page.tilewidth * page.tilelength if page.is_tiled else page.imagewidth * page.rowsperstrip
+    file = page.parent.filehandle
+    for start, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+        file.seek(start)
+        size_of = sizes.get(file.read(2)) if page.compression not in LOSSLESS else None
+        if size_of is not None:
+            file.seek(start)
+            width, height = size_of(file.read(count))
+            if width * height > 4 * place + _SMALL:
+                raise ValueError(f"a part of it claims to be {width} x {height} pixels")
 
 
 def _from_palette(stored: Image, colours: Image | None) -> Image:

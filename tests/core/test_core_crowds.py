@@ -38,6 +38,18 @@ def test_film_four_times_as_dirty_as_the_average_is_repaired():
     assert result.notes == ()
 
 
+def test_paint_stays_where_as_much_dirt_would_go():
+    dirt = dotted(9)  # 4.9 % of the pixels
+    grey = np.repeat(dirt.image, 3, axis=2)
+    dirt = replace(dirt, image=grey, repaired=np.repeat(dirt.repaired, 3, axis=2))
+    assert compose(dirt).defects == 57 * 57
+    paint = grey.copy()
+    paint[..., 2] = np.where(dirt.probability > 0, 40, 90)
+    result = compose(replace(dirt, image=paint))
+    assert (result.defects, result.mask.any()) == (0, False)
+    assert "look like damage" in result.notes[0]
+
+
 def test_a_dense_tile_stays_and_dust_elsewhere_goes():
     prediction = dotted(4, slice(0, 128), slice(0, 512), 1024)  # a quarter of the dots' part, half of a tile
     prediction.probability[:128, :256] = np.where(np.indices((128, 256)).sum(0) % 8 > 1, 250, 0)

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import struct
+from io import BytesIO
 from pathlib import Path
 
 import cv2
@@ -187,6 +188,32 @@ def test_compressions_are_read_and_come_back_exact(restore, compression):
     exact_outside("a.tif", "b.tif", "m.png")
     kept = first_page("b.tif").compression == first_page("a.tif").compression
     assert kept == (compression not in ("lerc", "jpeg2000"))
+
+
+@pytest.mark.parametrize(
+    ("compression", "marker", "at", "claim"),
+    [
+        ("jpeg", b"\xff\xc0", 5, b"\xff\xff\xff\xff"),
+        ("jpeg2000", b"\xff\x51", 6, b"\0\0\xff\xff\0\0\xff\xff"),
+    ],
+)
+def test_a_part_that_claims_more_than_its_place_takes_no_memory(compression, marker, at, claim):
+    """It would be 13 gigabytes, found by seed 28 of the fuzz."""
+    file = BytesIO()
+    tifffile.imwrite(file, dusty(dtype="uint8"), photometric="rgb", compression=compression)
+    data = bytearray(file.getvalue())
+    start = data.index(marker) + at
+    data[start : start + len(claim)] = claim
+    with pytest.raises(DsrError, match="a part of it claims to be 65535 x 65535 pixels"):
+        read_picture(bytes(data))
+
+
+@pytest.mark.parametrize("kind", [BYTE, RATIONAL, UNDEFINED])
+def test_a_size_that_is_no_number_takes_no_memory(kind):
+    """A width of several numbers, times the height, filled the memory: seed 28 of the fuzz again."""
+    values = {BYTE: [1, 2, 3, 4], RATIONAL: [9, 7], UNDEFINED: bytes(9)}[kind]
+    with pytest.raises(DsrError, match="a size in it is no number"):
+        read_picture(tiff(page(dusty(dtype="uint8"), (256, kind, values))))
 
 
 def test_a_png_that_is_named_as_a_jpeg_stays_exact(restore):
