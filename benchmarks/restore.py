@@ -2,6 +2,10 @@
 
 Run from the project's folder, on a machine with nothing else to do: about ten minutes on two cores. ``taskset
 -c 0,1`` before it makes two cores of more. Linux only: the peak of a process's memory is read from ``/proc``.
+
+It runs in parts, too: what ``--parts`` names is measured, and takes its place among what FILE holds from
+earlier runs with the same models on the same machine; the page shows all of it. So the long scans can follow
+later: ``--parts scans --megapixels 100 200 1000``.
 """
 
 import argparse
@@ -9,7 +13,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,72 +24,79 @@ import onnxruntime
 import torch
 from tqdm import tqdm
 
-from benchmarks import speed
+from benchmarks import peers, speed
 from benchmarks.page import Results, page, plot
-from benchmarks.scans import restore_scan
+from benchmarks.scans import restore_scan, write_scan
 from benchmarks.skipping import look
 from dsr_core import DsrError
 from dsr_core.engine import cuda_fault
+from dsr_core.io import read_picture
 from dsr_core.models import ModelInfo, find_model
 from training.measure.report import write_page
 
-SIXTEEN_BITS = (1, 6, 24, 100, 200)
-"""Megapixels of the 16-bit scans that each model restores."""
+MEGAPIXELS = (1, 6, 24)
+"""Sizes of the scans that each model restores."""
 
 EIGHT_BITS = (24,)
-"""Megapixels of the 8-bit ones."""
+"""Which of them are restored with 8 bits, too."""
+
+PEERS_MEGAPIXELS = 6
+"""Size of the scan that methods without a network are timed on."""
+
+PARTS = ("scans", "networks", "tiles", "options")
+"""What is measured where nobody has said."""
 
 
-def measure(models: Sequence[ModelInfo], pairs: Path | None, largest: float) -> Results:
-    """Measure everything.
-
-    Parameters
-    ----------
-    models
-        The default one first.
-    pairs
-        Validation pairs for a look at what skipping tiles would bring; None: no such look.
-    largest
-        Megapixels of the largest scan.
+def measure_scans(models: Sequence[ModelInfo], megapixels: Sequence[float]) -> Results:
+    """Restore scans of each size with each model, from file to file.
 
     Raises
     ------
     DsrError
-        A model cannot be run, or there are no pairs.
+        A model cannot be run.
     """
-    sizes = [*((size, 16) for size in SIXTEEN_BITS), *((size, 8) for size in EIGHT_BITS)]
-    plan = [(model, size, bits) for model in models for size, bits in sizes if size <= largest]
-    results: Results = {"machine": machine()}
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        results["runs"] = [restore_scan(*entry, folder) for entry in tqdm(plan, desc="scans", disable=None)]
-        results["classical"] = speed.classical_speeds(folder)
-    networks = [speed.network(model, f"`{model.path.name}`") for model in models]
-    results["models"] = [
-        {
-            "file": model.path.name,
-            "version": model.version,
-            "sha256": model.sha256,
-            "kmac": network["kmac"],
-            "margin": model.margin,
+    sizes = [(size, 16) for size in megapixels] + [(size, 8) for size in megapixels if size in EIGHT_BITS]
+    plan = [(model, *size) for model in models for size in sizes]
+    with TemporaryDirectory() as folder:
+        return {
+            "runs": [restore_scan(*entry, Path(folder)) for entry in tqdm(plan, desc="scans", disable=None)]
         }
-        for model, network in zip(models, networks, strict=True)
-    ]
-    results["networks"] = [*networks, speed.exported(speed.resnet(), "ResNet-34 U-Net, random weights")]
-    results["tiles"] = {model.path.name: speed.tile_sizes(model) for model in models}
-    results["options"] = {model.path.name: speed.session_options(model) for model in models}
-    results["skipping"] = look(models[0], pairs) if pairs else None
-    return results
+
+
+def measure_networks(models: Sequence[ModelInfo]) -> Results:
+    """Time the models on one tile, and what others use."""
+    with TemporaryDirectory() as folder:
+        write_scan(Path(folder, "scan.tif"), PEERS_MEGAPIXELS, 8)
+        scan = read_picture(Path(folder, "scan.tif")).pixels
+    return {
+        "networks": [
+            *(speed.network(model, f"`{model.path.name}`") for model in models),
+            speed.exported(speed.resnet(), "ResNet-34 U-Net, random weights"),
+            *peers.network_speeds(),
+        ],
+        "classical": peers.method_speeds(scan),
+        "peak": speed.machine_peak(),
+    }
+
+
+def described(model: ModelInfo) -> dict[str, Any]:
+    """Return what the page says of a model that ships."""
+    return {
+        "file": model.path.name,
+        "version": model.version,
+        "sha256": model.sha256,
+        "kmac": speed.kmac(model.path),
+        "margin": model.margin,
+    }
 
 
 def machine() -> dict[str, Any]:
-    """Say what the figures were taken on, and how fast it can be."""
+    """Say what the figures were taken on."""
     info = Path("/proc/cpuinfo").read_text()
     return {
-        "load": os.getloadavg()[0],
         "processor": info.partition("model name")[2].partition(":")[2].splitlines()[0].strip(),
         "cores": len(os.sched_getaffinity(0)),
-        "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9,
+        "memory": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "system": f"{platform.system()}, Python {platform.python_version()}",
         "versions": {
             "onnxruntime": onnxruntime.__version__,
@@ -94,8 +105,24 @@ def machine() -> dict[str, Any]:
             "PyTorch": torch.__version__,
         },
         "cuda": cuda_fault(),
-        "peak": speed.machine_peak(),
     }
+
+
+def joined(before: Results, new: Results) -> Results:
+    """Return earlier results with new ones in the place of what they repeat; of scans, those of one size.
+
+    Raises
+    ------
+    DsrError
+        The earlier ones are of another machine, or of other models.
+    """
+    if before and any(before[what] != new[what] for what in ("machine", "models")):
+        raise DsrError("These figures were taken on another machine or of other models; name a new file.")
+    runs = {(run["model"], run["megapixels"], run["bits"]): run for run in before.get("runs", ())}
+    runs |= {(run["model"], run["megapixels"], run["bits"]): run for run in new.get("runs", ())}
+    files = [model["file"] for model in new["models"]]
+    order = sorted(runs, key=lambda run: (files.index(run[0]), -run[2], run[1]))
+    return {**before, **new, "runs": [runs[run] for run in order]}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -103,18 +130,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.restore", description="Measure time and memory."
     )
-    parser.add_argument("--json", type=Path, required=True, help="file for the figures")
+    parser.add_argument("--json", type=Path, required=True, help="file for the figures; gains what is new")
     parser.add_argument(
-        "--markdown", type=Path, required=True, help="page to write; the plot goes to images/ beside it"
+        "--markdown", type=Path, required=True, help="page to write; the plots go to images/ beside it"
     )
     parser.add_argument(
         "--models", nargs="+", default=["3", "fast"], help="names or paths, the default one first"
     )
+    parser.add_argument(
+        "--parts", nargs="*", choices=PARTS, default=PARTS, help="what is measured; default: all"
+    )
+    parser.add_argument(
+        "--megapixels", nargs="+", type=float, default=MEGAPIXELS, help="sizes of scans; default: %(default)s"
+    )
+    parser.add_argument("--evaluation", type=Path, help="figures of `training evaluate`: what is found")
     parser.add_argument("--pairs", type=Path, help="validation pairs: what would skipping tiles bring?")
-    parser.add_argument("--largest", type=float, default=200, metavar="MP", help="default: %(default)s")
     args = parser.parse_args(argv)
     try:
-        results = measure([find_model(model) for model in args.models], args.pairs, args.largest)
+        models = [find_model(model) for model in args.models]
+        before = json.loads(args.json.read_text()) if args.json.exists() else {}
+        new = {"machine": machine(), "models": [described(model) for model in models]}
+        joined(before, new)  # says at once where that cannot be
+        load = os.getloadavg()[0]
+        for part in args.parts:
+            new |= _measured(part, models, args.megapixels)
+        if args.parts:
+            new["load"] = load
+        if args.evaluation:
+            new["found"] = found(args.evaluation, models)
+        if args.pairs:
+            new["skipping"] = look(models[0], args.pairs)
+        results = joined(before, new)
         args.json.parent.mkdir(parents=True, exist_ok=True)
         write_page(
             args.markdown,
@@ -127,6 +173,38 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     sys.stdout.write(f"{args.markdown}\n")
     return 0
+
+
+def _measured(part: str, models: Sequence[ModelInfo], megapixels: Sequence[float]) -> Results:
+    by_name: dict[str, Callable[[], Results]] = {
+        "scans": lambda: measure_scans(models, megapixels),
+        "networks": lambda: measure_networks(models),
+        "tiles": lambda: {"tiles": {model.path.name: speed.tile_sizes(model) for model in models}},
+        "options": lambda: {"options": {model.path.name: speed.session_options(model) for model in models}},
+    }
+    return by_name[part]()
+
+
+def found(evaluation: Path, models: Sequence[ModelInfo]) -> dict[str, float]:
+    """Return which share of the defects of the validation pairs each model and method finds.
+
+    Raises
+    ------
+    DsrError
+        A model was not evaluated.
+    """
+    content = json.loads(evaluation.read_text())
+    known = {model["sha256"] for model in content["models"]}
+    shares = {name: each["defects_found"] for name, each in content["groups"]["all"].items()}
+    result = {}
+    for model in models:
+        if model.sha256 not in known:
+            raise DsrError(f"{evaluation} does not know {model.path.name} as it is; evaluate it first.")
+        (result[f"`{model.path.name}`"],) = (
+            share for name, share in shares.items() if name.endswith(f"({model.path.stem})")
+        )
+    methods = ("median + threshold", "top-hat + Telea")
+    return result | {f"OpenCV, {method}": shares[method] for method in methods}
 
 
 if __name__ == "__main__":

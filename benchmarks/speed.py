@@ -12,16 +12,13 @@ import onnx
 import onnxruntime as ort
 import torch
 
-from benchmarks.scans import write_scan
 from dsr_core.engine import Engine
-from dsr_core.io import read_picture
 from dsr_core.models import ModelInfo
 from dsr_core.nn import export
 from dsr_core.nn.checkpoint import save_checkpoint
 from dsr_core.nn.resnet import WIDTHS
 from dsr_core.nn.unet import UNet, UNetConfig
 from dsr_core.tiles import Grid
-from training.measure.methods import dust_and_scratches, top_hat_telea
 from training.measure.timing import best, kmac
 
 TILE = 1024
@@ -35,9 +32,6 @@ TILE_SIZES = (512, 768, 1024, 1536, 2048)
 
 MATRIX = 4096
 """Rows and columns of the matrices whose product shows what the machine can do."""
-
-CLASSICAL_MEGAPIXELS = 6
-"""Size of the scan that methods without a network are timed on."""
 
 
 def machine_peak() -> dict[str, float]:
@@ -82,16 +76,6 @@ def exported(net: UNet, name: str) -> dict[str, Any]:
     with TemporaryDirectory() as folder, patch.object(export, "measure_margin", lambda *_: 0):
         save_checkpoint(Path(folder) / "net.pt", net, info)
         return network(export.export_onnx(Path(folder) / "net.pt", Path(folder) / "net.onnx"), name)
-
-
-def classical_speeds(folder: Path) -> dict[str, float]:
-    """Return the speed of what people use without a network, on an 8-bit scan."""
-    write_scan(folder / "scan.tif", CLASSICAL_MEGAPIXELS, 8)
-    image = read_picture(folder / "scan.tif").pixels
-    methods = {"OpenCV, median + threshold": dust_and_scratches, "OpenCV, top-hat + Telea": top_hat_telea}
-    return {
-        name: CLASSICAL_MEGAPIXELS / best(lambda m=method: m(image), 1) for name, method in methods.items()
-    }
 
 
 def tile_sizes(model: ModelInfo) -> list[dict[str, float]]:

@@ -120,8 +120,9 @@ def predict(
     found = Prediction(
         image, repaired, probability, info, ran, notes, linear, provider, stored, coding, stretch=stretch
     )
+    taken = take_off(lines, samples, repaired, probability, linear=linear)
     if lines:
-        maps = {"scratches": take_off(lines, samples, repaired, probability, linear=linear)}
+        maps = {"scratches": taken}
         evidence = {NETWORK: probability, **maps}
         found = replace(found, probability=joined(probability, maps), evidence=evidence)
     if infrared is None:

@@ -27,8 +27,8 @@ _CORES_A_NETWORK = 8  # more of them help one convolution little
 _MOST = 4  # where one network runs at a time, more processes than this only wait for it
 _WORTH = 20  # megapixels for which it pays to start one more process
 _SAMPLE = 50  # files whose size is looked up
-_PER_PIXEL = 35  # bytes that a scan of 16 bits takes at most, from reading to writing
-_PER_PROCESS = 600_000_000  # bytes for libraries, network and tile
+_PER_PIXEL = 24  # bytes that a scan of 16 bits takes at most, from reading to writing
+_PER_PROCESS = 1_000_000_000  # bytes for libraries, network and tile
 
 
 def how_many(jobs: Sequence[Job]) -> int:

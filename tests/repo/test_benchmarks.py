@@ -6,7 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import evidence, reliability, restore, roll, scans, skipping, speed, stopwatch
+from benchmarks import (
+    cuda,
+    evidence,
+    peers,
+    reliability,
+    restore,
+    roll,
+    scale,
+    scans,
+    skipping,
+    speed,
+    stopwatch,
+)
 from benchmarks.page import page, plot
 from dsr_core.errors import DsrError
 from dsr_core.io import read_picture
@@ -14,6 +26,7 @@ from dsr_core.models import find_model
 from dsr_core.nn.checkpoint import save_checkpoint
 from dsr_core.nn.export import REQUIRED, export_onnx
 from dsr_core.nn.unet import UNet, UNetConfig
+from dsr_core.sweep import Load
 
 SMALL = UNetConfig(widths=(8, 8, 16), encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1))
 
@@ -86,13 +99,14 @@ def tiny(monkeypatch, tmp_path):
     """Return an exported network, with every size of the benchmark small."""
     save_checkpoint(tmp_path / "net.pt", UNet(SMALL), dict.fromkeys(REQUIRED, "none"))
     for module, name, value in (
-        (restore, "SIXTEEN_BITS", (0.02, 0.05)),
         (restore, "EIGHT_BITS", (0.02,)),
+        (restore, "PEERS_MEGAPIXELS", 0.02),
+        (peers, "TILE", 16),
+        (peers, "BIHARMONIC_SIDE", 32),
         (speed, "TILE", 64),
         (speed, "SCAN", (100, 150)),
         (speed, "TILE_SIZES", (64,)),
         (speed, "MATRIX", 64),
-        (speed, "CLASSICAL_MEGAPIXELS", 0.02),
     ):
         monkeypatch.setattr(module, name, value)
     return export_onnx(tmp_path / "net.pt", tmp_path / "net.onnx")
@@ -100,24 +114,53 @@ def tiny(monkeypatch, tmp_path):
 
 def test_one_command_writes_figures_page_and_plot(tiny, toy_model, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(speed, "resnet", lambda: UNet(SMALL))
+    monkeypatch.setattr(peers, "lama", lambda real=peers.lama: real(8, 1))
+    monkeypatch.setattr(peers, "Restormer", lambda real=peers.Restormer: real(8, (1, 1, 1, 1), 1))
     json_file, page_file = tmp_path / "runs" / "figures.json", tmp_path / "page.md"
-    arguments = ["--json", str(json_file), "--markdown", str(page_file), "--largest", "0.02"]
-    code = restore.main([*arguments, "--models", str(tiny.path), str(toy_model)])
-    assert code == 0, capsys.readouterr().err
+    arguments = ["--json", str(json_file), "--markdown", str(page_file)]
+    arguments += ["--models", str(tiny.path), str(toy_model)]
+    for parts in (["--parts", "scans", "--megapixels", "0.02"], ["--parts", "networks", "tiles", "options"]):
+        assert restore.main([*arguments, *parts]) == 0, capsys.readouterr().err
     results = json.loads(json_file.read_text())
     sizes = [(run["model"], run["megapixels"], run["bits"]) for run in results["runs"]]
     assert sizes == [(name, 0.02, bits) for name in ("net.onnx", "toy.onnx") for bits in (16, 8)]
     assert [model["sha256"] for model in results["models"]] == [tiny.sha256, find_model(toy_model).sha256]
-    assert set(results["machine"]["peak"]) == {"float32", "bfloat16", "int8"}
-    assert len(results["networks"]) == 3
+    assert set(results["peak"]) == {"float32", "bfloat16", "int8"}
+    assert len(results["networks"]) == 5
     assert all(network["speed"] > 0 for network in results["networks"])
     assert results["networks"][0]["kmac"] == results["networks"][2]["kmac"] > 0
-    assert results["skipping"] is None
+    assert min(results["classical"].values()) > 0
+    assert "skipping" not in results
     text = page_file.read_text()
     assert f"- `net.onnx`: version {tiny.version}, " in text
     assert tiny.sha256 in text
     assert "| 0.02 MP, 16 bit, `net.onnx` |" in text
+    assert "| LaMa's size, random weights, in PyTorch |" in text
     assert (tmp_path / "images" / "page.png").read_bytes().startswith(b"\x89PNG")
+    assert restore.main([*arguments[:-1], "--parts"]) == 1  # these figures are of two models
+    assert "name a new file" in capsys.readouterr().err
+
+
+def test_a_scan_that_is_measured_again_takes_the_place_of_the_first():
+    def of(size, total):
+        return {"model": "a.onnx", "megapixels": size, "bits": 16, "seconds": {"total": total}}
+
+    known = {"machine": {}, "models": [{"file": "a.onnx"}]}
+    before = {**known, "tiles": {"a.onnx": []}, "runs": [of(1, 1), of(24, 9)]}
+    after = restore.joined(before, {**known, "runs": [of(100, 40), of(24, 8)]})
+    assert after["runs"] == [of(1, 1), of(24, 8), of(100, 40)]
+    assert after["tiles"] == {"a.onnx": []}
+
+
+def test_what_is_found_comes_from_the_evaluation_of_these_very_models(toy_model, tmp_path):
+    model, file = find_model(toy_model), tmp_path / "evaluation.json"
+    shares = {"model toy (toy)": 0.5, "median + threshold": 0.1, "top-hat + Telea": 0.2}
+    groups = {"all": {name: {"defects_found": share} for name, share in shares.items()}}
+    file.write_text(json.dumps({"models": [{"sha256": model.sha256}], "groups": groups}))
+    assert restore.found(file, [model])["`toy.onnx`"] == 0.5
+    file.write_text(json.dumps({"models": [{"sha256": "another"}], "groups": groups}))
+    with pytest.raises(DsrError, match=r"does not know toy\.onnx as it is"):
+        restore.found(file, [model])
 
 
 def made_up(seconds, peak):
@@ -128,13 +171,16 @@ def made_up(seconds, peak):
         for name in names
     ]
     models = [{"file": name, "version": "1", "sha256": "0", "kmac": 1, "margin": 8} for name in names]
-    machine = dict.fromkeys(("processor", "system"), "x") | {"cores": 2, "memory": 1, "load": 0}
+    machine = dict.fromkeys(("processor", "system"), "x") | {"cores": 2, "memory": 1}
     return {
-        "machine": machine | {"cuda": "there is no driver", "versions": {"a": "1"}, "peak": {"float32": 1}},
+        "machine": machine | {"cuda": "there is no driver", "versions": {"a": "1"}},
+        "load": 0,
+        "peak": {"float32": 1},
         "models": models,
         "runs": runs,
         "networks": [{"name": "m", "kmac": 1, "type": "float32", "speed": 1}],
-        "classical": {},
+        "classical": {"c": 9},
+        "found": {"m": 0.75, "c": 0.25},
         "tiles": {},
         "options": {"m.onnx": {}},
         "skipping": {"squares": 9, "clean": 0.5, "skipped": 0.25, "missed": 0.001},
@@ -146,6 +192,7 @@ def test_the_page_says_what_is_met_and_what_is_not():
     assert text.count(": met") == 5  # the seconds of a model without a name in the list have no aim
     assert "CUDA was not tried: there is no driver" in text
     assert "0.1% of the damaged pixels" in text
+    assert "| c |  | 9 |  |  | 25% |" in text
     text = page(made_up(60, 3000), "plot.png")
     assert (
         "`model-3.onnx`, 24 megapixels, 16-bit TIFF in and out: seconds: **60**, at most 40: missed by 50%"
@@ -204,3 +251,40 @@ def test_what_evidence_costs_is_told_apart(toy_model):
     seconds = evidence.measure(0.1, str(toy_model))
     assert list(seconds) == ["all else", "scratches", "infrared"]
     assert seconds["scratches"] > 0
+
+
+def test_a_graphics_card_is_measured_and_the_page_rehearsed_on_the_processor(
+    toy_model, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(cuda, "TRIED", ((1, 64), (2, 32)))
+    monkeypatch.setattr(cuda, "AIMS", {0.05: 1e-6})
+    monkeypatch.setitem(cuda.LOADS, "cpu", Load("cpu", 2, 64))
+    json_file, page_file = tmp_path / "cuda.json", tmp_path / "cuda.md"
+    arguments = ["--json", str(json_file), "--markdown", str(page_file), "--model", str(toy_model)]
+    rest = ["--megapixels", "0.05", "0.02", "--compared", "0.02"]
+    assert cuda.main([*arguments, "--provider", "cpu", *rest]) == 0, capsys.readouterr().err
+    found = json.loads(json_file.read_text())
+    assert found["difference"]["masks"] == 0  # the same provider
+    assert [each["batch"] for each in found["loads"]] == [1, 2]
+    assert 0 < found["restored"][0]["network"] < found["restored"][0]["seconds"]
+    text = page_file.read_text()
+    assert "a rehearsal on cpu" in text
+    assert "at most 1e-06: missed by" in text
+    monkeypatch.setattr(cuda, "card_fault", lambda _: "there is no NVIDIA driver")
+    assert cuda.main([*arguments, *rest]) == 1
+    assert "there is no NVIDIA driver" in capsys.readouterr().err
+
+
+def test_what_an_archive_takes_follows_from_what_was_measured():
+    performance = made_up(38, 1400)
+    performance["runs"][0]["seconds"] |= {"read": 1, "repair": 0.5, "write": 0.5}
+    assert scale.measured(performance, None).outside == 2
+    text = scale.page(scale.measured(performance, {"engine": 240, "card": "a card"}))
+    assert "| 0.67 MP/s | **measured**: 36 s in the network" in text
+    assert "| 240 MP/s | **measured**, a card |" in text
+    assert "**278 GPU-hours** | **200 000 core-hours**" in text  # 240e6 MP / 240 MP/s; 1e7 x 36 s x 2 cores
+    assert "11 100 core-hours | 11 100 core-hours" in text
+    assert "**1 280 USD** | **8 440 USD**" in text
+    performance["runs"] = []
+    with pytest.raises(DsrError, match="no scan of 24 megapixels"):
+        scale.measured(performance, None)
