@@ -165,9 +165,8 @@ def _dense(
     firm = (strength >= FOUND) & _any(label, strength >= _HALF, len(keep))[label]
     firm &= (keep & ~shown)[label]
     size = prediction.probability.size
-    vivid = np.count_nonzero(firm) > crowds.OF_VIVID * size and crowds.is_vivid(
-        pick(prediction.image, at[firm]), pick(prediction.repaired, at[firm])
-    )
+    many = bool(np.count_nonzero(firm) > crowds.OF_VIVID * size)
+    vivid = many and crowds.is_vivid(pick(prediction.image, at[firm]), pick(prediction.repaired, at[firm]))
     shape = prediction.probability.shape
     return crowds.find_crowds(at, label, firm, len(keep), shape, vivid=vivid) & ~shown
 
