@@ -37,7 +37,7 @@ from tests.core.made_files import (
     tiff,
     with_bad_tag,
 )
-from tests.core.test_core_installation import WithoutKernels
+from tests.core.test_core_installation import put_an_old_card_in
 from tests.dusty import dusty
 
 CORE = Path(dsr_core.__file__).parent
@@ -72,12 +72,6 @@ def notes(data, **wishes):
 def jpeg(*segments):
     data = cv2.imencode(".jpg", COLOUR)[1].tobytes()
     return data[:2] + b"".join(segments) + data[2:]
-
-
-def saved(image, form, **options):
-    out = BytesIO()
-    image.save(out, form, **options)
-    return out.getvalue()
 
 
 def with_transparency():
@@ -117,7 +111,7 @@ def infrared_of(picture, choice="auto", source=None):
 
 
 def from_a_file(_):
-    Path("ir.png").write_bytes(saved(Image.fromarray(GREY), "PNG"))
+    Image.fromarray(GREY).save("ir.png")
     return infrared_of(Picture(COLOUR, "tiff"), "ir.png")
 
 
@@ -145,13 +139,7 @@ def workers_killed(_):
 
 
 def on_an_old_card(box):
-    real = engine.ort.InferenceSession
-
-    def session(path, options=None, providers=()):
-        return WithoutKernels(real(path, options, providers=["CPUExecutionProvider"]), providers)
-
-    box.patch.setattr(engine, "cuda_fault", lambda: "")
-    box.patch.setattr(engine.ort, "InferenceSession", session)
+    put_an_old_card_in(box.patch)
     return " ".join(dsr_core.restore(dusty(), model=box.model, provider="auto").notes)
 
 
