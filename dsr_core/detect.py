@@ -164,10 +164,10 @@ def _dense(
             shown |= _any(label, each.ravel().take(at) >= _HALF, len(keep))
     firm = (strength >= FOUND) & _any(label, strength >= _HALF, len(keep))[label]
     firm &= (keep & ~shown)[label]
-    size = prediction.probability.size
-    many = bool(np.count_nonzero(firm) > crowds.OF_VIVID * size)
-    vivid = many and crowds.is_vivid(pick(prediction.image, at[firm]), pick(prediction.repaired, at[firm]))
-    shape = prediction.probability.shape
+    shape, size = prediction.probability.shape, prediction.probability.size
+    vivid = bool(np.count_nonzero(firm) > crowds.OF_VIVID * size) and crowds.is_vivid(
+        pick(prediction.image, at[firm]), pick(prediction.repaired, at[firm])
+    )
     return crowds.find_crowds(at, label, firm, len(keep), shape, vivid=vivid) & ~shown
 
 

@@ -32,15 +32,20 @@ class WithoutKernels:
         return self.real.run(*arguments)
 
 
-@pytest.fixture
-def old_card(monkeypatch):
+def put_an_old_card_in(patch):
+    """Feign a card for which the build of CUDA has no code."""
     real = engine.ort.InferenceSession
 
     def session(path, options=None, providers=()):
         return WithoutKernels(real(path, options, providers=["CPUExecutionProvider"]), providers)
 
-    monkeypatch.setattr(engine, "cuda_fault", lambda: "")
-    monkeypatch.setattr(engine.ort, "InferenceSession", session)
+    patch.setattr(engine, "cuda_fault", lambda: "")
+    patch.setattr(engine.ort, "InferenceSession", session)
+
+
+@pytest.fixture
+def old_card(monkeypatch):
+    put_an_old_card_in(monkeypatch)
     engine.forget_engine()
     yield
     engine.forget_engine()

@@ -154,7 +154,7 @@ CASES = {
 
 
 @cache
-def tests_in(name):
+def functions_in(name):
     tree = ast.parse((TESTS / name).read_text())
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
@@ -165,4 +165,4 @@ def test_a_case_is_held_by_tests(case):
     assert expected
     for test in tests:
         file, name = test.split("::")
-        assert name in tests_in(file), test
+        assert name in functions_in(file), test
