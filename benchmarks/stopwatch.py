@@ -28,6 +28,7 @@ STEPS: dict[str, list[tuple[Any, str]]] = {
         (pixels, "as_neutral_as"),
         (pixels, "from_network"),
         (dsr_core.filter, "add_grain"),
+        (dsr_core.filter, "search"),
         (dsr_core.filter, "compose"),
     ],
     "write": [(job, "write_all")],
