@@ -28,6 +28,7 @@ STEPS: dict[str, list[tuple[Any, str]]] = {
         (Future, "result"),
         (dsr_core.filter, "side_by_side"),
         (dsr_core.filter, "take_off"),
+        (dsr_core.filter, "search"),
         (dsr_core.filter, "compose"),
     ],
     "write": [(job, "write_all")],

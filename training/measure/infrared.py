@@ -1,8 +1,8 @@
 """Measure what infrared adds: ``python -m training infrared --photos FOLDER --markdown docs/infrared.md``.
 
 Photographs are damaged as for the validation pairs, each is scanned in infrared in several ways, and a model
-restores them with and without; ways to join both are set side by side. The tables replace what stands below
-the page's line ``TABLE``.
+restores them with and without; ways to join both are set side by side. Legend and tables replace what stands
+below the page's line ``TABLE``.
 """
 
 import argparse
@@ -52,6 +52,15 @@ SCANS: dict[str, tuple[dict[str, Any], InfraredScan]] = {
     "clean film": ({**SLIDE, "clean": 1.0, "amount": (0.0, 0.0)}, InfraredScan()),
 }
 """What is measured: changes to the conditions of damage, and how infrared was scanned."""
+
+LEGEND = """\
+*Found*: defects that the picture shows of which a quarter or more was found. *Right*: marks that lie on dirt,
+whether the picture shows it or not. *In damage*: PSNR there after restoring. *Clean changed*: pixels away
+from any dirt that are no longer what they were. The second of each two columns is with infrared. Below, what
+the filter does, the noisy-or, beside other ways to join both probabilities; all scans together, silver and
+clean film among them. {count} pictures of {size} pixels for each row.
+
+"""
 
 FIGURES = {
     "found": ("defects_found", ".1%"),
@@ -197,7 +206,8 @@ def command(args: argparse.Namespace) -> str:
         size=args.size,
         seed=args.seed,
     )
+    text = LEGEND.format(count=args.count, size=args.size) + tables(scans, joinings)
     if args.markdown:
-        text = args.markdown.read_text()
-        args.markdown.write_text(text[: text.index(TABLE)] + f"{TABLE}\n\n{tables(scans, joinings)}")
-    return tables(scans, joinings)
+        page = args.markdown.read_text()
+        args.markdown.write_text(f"{page[: page.index(TABLE)]}{TABLE}\n\n{text}")
+    return text
