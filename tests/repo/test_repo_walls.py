@@ -77,7 +77,7 @@ def test_arrows_point_to_the_core(folder, allowed):
         assert tops(imports(path)) & OURS <= allowed, path
 
 
-SHARED = {"dsr_core.editor.wire", "dsr_core.editor.client"}
+SHARED = {"dsr_core.editor.wire", "dsr_core.editor.client", "dsr_core.infrared_names"}
 """Modules that are copied beside the plug-in."""
 
 
