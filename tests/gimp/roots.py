@@ -69,7 +69,7 @@ class Job:
         if path:
             line += ["--env", f"PATH={path}"]
         done = subprocess.run(
-            [*line, "--", *command], text=True, capture_output=True, timeout=600, check=False
+            [*line, "--", *command], text=True, capture_output=True, timeout=3600, check=False
         )
         if check:
             assert done.returncode == 0, done.stdout + done.stderr

@@ -71,10 +71,11 @@ def choose_in_menus(viewer, *names) -> None:
 
 def open_the_sample(viewer, qtbot) -> Dock:
     """Open the sample and the dock from the menus, as the page says, in a window of a laptop's size."""
-    viewer.window._qt_window.resize(*LAPTOP)
     choose_in_menus(viewer, "File", "Open Sample", "Damaged film scan (Dust Scratch Removal)")
     choose_in_menus(viewer, "Layers", "Filter", f"{WIDGET} (Dust Scratch Removal)")
-    return Dock(viewer, qtbot)  # the one that has just been opened
+    dock = Dock(viewer, qtbot)  # the one that has just been opened
+    viewer.window._qt_window.resize(*LAPTOP)
+    return dock
 
 
 def clean_the_sample(dock: Dock) -> np.ndarray:

@@ -20,7 +20,7 @@ report = {"seconds": {}}
 numbers = itertools.count()
 
 
-def until(condition, what, seconds=240):
+def until(condition, what, seconds=900):
     """Wait for something, and say what did not come."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
