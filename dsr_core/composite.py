@@ -54,9 +54,8 @@ def compose(
     else:
         check_mask(mask, prediction)
         mask = mask.copy(order="C")
-    image = out
-    if image is None or image.shape != prediction.image.shape:
-        image = np.empty(prediction.image.shape, prediction.image.dtype)
+    shape = prediction.image.shape
+    image = np.empty(shape, prediction.image.dtype) if out is None or out.shape != shape else out
 
     def fill_rows(rows: slice) -> None:
         compose_rows(prediction, mask, rows, options.feather, image[rows])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core import pixels
-from dsr_core.bands import side_by_side
+from dsr_core.bands import beside
 from dsr_core.coding import Coding, guess
 from dsr_core.composite import compose
 from dsr_core.detect import FOUND
@@ -22,7 +23,7 @@ from dsr_core.options import Options
 from dsr_core.pixels import Image
 from dsr_core.prediction import NETWORK, Prediction, Progress, Restoration
 from dsr_core.relief import take_off
-from dsr_core.scratches import find_scratches
+from dsr_core.scratches import Scratch, find_scratches
 from dsr_core.sweep import sweep
 from dsr_core.tiles import Tile
 
@@ -101,13 +102,10 @@ def predict(
 
     ran, notes = yield from sweep(info, provider, samples.shape[:2], read, write, linear=linear)
     holes = probability >= FOUND
-    lines, _ = side_by_side(
-        lambda work: work(),
-        (
-            lambda: find_scratches(samples, linear=linear),
-            lambda: add_grain(repaired, samples, holes, holes, linear=linear),
-        ),
-    )
+    with beside() as start:
+        search = start(partial(find_scratches, samples, linear=linear))
+        add_grain(repaired, samples, holes, holes, linear=linear)
+        lines: list[Scratch] = search.result()
     found = Prediction(image, repaired, probability, info, ran, notes, linear, provider, stored, coding)
     taken = take_off(lines, samples, repaired, probability, linear=linear)
     if lines:
