@@ -51,8 +51,8 @@ def predict(
     model
         ``"fast"``, ``"1"``, ``"2"``, ``"3"``, or the path of an ONNX file.
     provider
-        ``"auto"``, which is CUDA where it loads and else the CPU; ``"cuda"``, ``"cpu"``; ``"directml"``,
-        ``"coreml"`` and ``"migraphx"`` are untried.
+        ``"auto"``, which is CUDA where it loads and else the CPU; ``"cuda"``, ``"cpu"``, ``"openvino"``;
+        ``"directml"``, ``"coreml"`` and ``"migraphx"`` are untried.
     linear
         The samples are linear light: the network gets them through the sRGB curve, and repaired samples come
         back through its inverse.

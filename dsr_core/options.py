@@ -12,7 +12,7 @@ from typing import Any
 
 from dsr_core.errors import DsrError
 
-PROVIDERS = ("auto", "cuda", "directml", "coreml", "migraphx", "cpu")
+PROVIDERS = ("auto", "cuda", "openvino", "directml", "coreml", "migraphx", "cpu")
 
 
 @dataclass(frozen=True)
