@@ -26,7 +26,7 @@ STEPS: dict[str, list[tuple[Any, str]]] = {
     "repair": [
         (pixels, "check"),
         (Future, "result"),
-        (dsr_core.filter, "side_by_side"),
+        (dsr_core.filter, "add_grain"),
         (dsr_core.filter, "take_off"),
         (dsr_core.filter, "search"),
         (dsr_core.filter, "compose"),

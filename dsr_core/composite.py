@@ -55,7 +55,7 @@ def compose(
         check_mask(mask, prediction.probability.shape)
         mask = mask.copy(order="C")
     shape, dtype = prediction.image.shape, prediction.image.dtype
-    image = out if out is not None and out.shape == shape else np.empty(shape, dtype)
+    image = np.empty(shape, dtype) if out is None or out.shape != shape else out
 
     def fill_rows(rows: slice) -> None:
         compose_rows(prediction, mask, rows, options.feather, image[rows])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core import pixels
-from dsr_core.bands import side_by_side
+from dsr_core.bands import beside
 from dsr_core.coding import Coding, guess
 from dsr_core.composite import check_mask, compose
 from dsr_core.detect import FOUND, search
@@ -23,7 +24,7 @@ from dsr_core.pixels import Image
 from dsr_core.prediction import NETWORK, Prediction, Progress, Restoration
 from dsr_core.region import Region
 from dsr_core.relief import take_off
-from dsr_core.scratches import find_scratches
+from dsr_core.scratches import Scratch, find_scratches
 from dsr_core.stretch import Stretch, measure
 from dsr_core.sweep import sweep
 from dsr_core.tiles import Tile
@@ -53,8 +54,8 @@ def predict(
     model
         ``"fast"``, ``"1"``, ``"2"``, ``"3"``, or the path of an ONNX file.
     provider
-        ``"auto"``, which is CUDA where it loads and else the CPU; ``"cuda"``, ``"cpu"``; ``"directml"``,
-        ``"coreml"`` and ``"migraphx"`` are untried.
+        ``"auto"``, which is CUDA where it loads and else the CPU; ``"cuda"``, ``"cpu"``, ``"openvino"``;
+        ``"directml"``, ``"coreml"`` and ``"migraphx"`` are untried.
     linear
         The samples are linear light: the network gets them through the sRGB curve, and repaired samples come
         back through its inverse.
@@ -112,11 +113,10 @@ def predict(
         info, provider, samples.shape[:2], read, write, linear=linear, stretch=stretch
     )
     holes = probability >= FOUND
-    tasks: tuple[Callable[[], Any], ...] = (
-        lambda: find_scratches(samples, linear=linear),
-        lambda: add_grain(repaired, samples, holes, holes, linear=linear),
-    )
-    lines, _ = side_by_side(lambda task: task(), tasks)
+    with beside() as start:
+        looking = start(partial(find_scratches, samples, linear=linear))
+        add_grain(repaired, samples, holes, holes, linear=linear)
+        lines: list[Scratch] = looking.result()
     found = Prediction(
         image, repaired, probability, info, ran, notes, linear, provider, stored, coding, stretch=stretch
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 from dsr_core.errors import DsrError
 
-PROVIDERS = ("auto", "cuda", "directml", "coreml", "migraphx", "cpu")
+PROVIDERS = ("auto", "cuda", "openvino", "directml", "coreml", "migraphx", "cpu")
 _MICROMETRES = 25_400  # of an inch
 _MOST_PIXELS = 1_000_000  # that a size may be limited to
 

@@ -41,7 +41,7 @@ def test_each_link_of_cudas_chain_is_named_when_it_breaks(monkeypatch, providers
 
 
 @pytest.mark.parametrize("name", sorted(CARDS.keys() - {"cuda"}))
-def test_an_untried_card_runs_for_who_asks_for_it_and_for_nobody_else(monkeypatch, name):
+def test_another_card_runs_for_who_asks_for_it_and_for_nobody_else(monkeypatch, name):
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     monkeypatch.setattr(engine, "cuda_fault", lambda: "there is no NVIDIA driver")
     with pytest.raises(DsrError, match=f"pip install {CARDS[name].package}"):
