@@ -14,9 +14,13 @@ MISSED = (232, 304)
 class Dock:
     """A viewer with the dock open, worked by way of a pytest-qt `QtBot` or something like it."""
 
-    def __init__(self, viewer, qtbot):
+    def __init__(self, viewer, qtbot, title=None):
+        """Open the dock, or take the one of this title that is open."""
         self.viewer, self.qtbot = viewer, qtbot
-        self.dock, self.widget = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+        if title is None:
+            self.dock, self.widget = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+        else:
+            self.widget = viewer.window.dock_widgets[title]
         self.fields = self.widget.fields
 
     def click(self, button, *, wait=True):
@@ -73,7 +77,7 @@ def open_the_sample(viewer, qtbot) -> Dock:
     """Open the sample and the dock from the menus, as the page says, in a window of a laptop's size."""
     choose_in_menus(viewer, "File", "Open Sample", "Damaged film scan (Dust Scratch Removal)")
     choose_in_menus(viewer, "Layers", "Filter", f"{WIDGET} (Dust Scratch Removal)")
-    dock = Dock(viewer, qtbot)  # the one that has just been opened
+    dock = Dock(viewer, qtbot, f"{WIDGET} (Dust Scratch Removal)")
     viewer.window._qt_window.resize(*LAPTOP)
     return dock
 
