@@ -54,7 +54,13 @@ PLAIN = Stretch()
 
 
 def measure(image: Image, *, linear: bool = False, coding: Coding | None = None) -> Stretch:
-    """Return how to show an image to the network; parameters as for `dsr_core.predict`."""
+    """Return how to show an image to the network; parameters as for `dsr_core.predict`.
+
+    An image of 8 bits is shown as it is: drawn out, the steps between its levels and what JPEG left of them
+    are taken for damage (F1 on the four narrow validation pairs 0.46 instead of 0.68).
+    """
+    if image.dtype.itemsize == 1:
+        return PLAIN
     step = max(1, int((image.shape[0] * image.shape[1] / _LOOKED_AT) ** 0.5))
     some = image[::step, ::step]
     samples = pixels.colour(some if coding is None else coding.opened(some))

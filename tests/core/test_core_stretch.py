@@ -62,6 +62,10 @@ def test_what_fills_its_range_is_shown_as_it_is(scan):
     assert measure(as_16_bit(red)) == PLAIN
 
 
+def test_8_bits_have_no_levels_to_draw_out(scan):
+    assert measure(np.rint(scan * 60).astype(np.uint8)) == PLAIN
+
+
 def test_what_is_shown_comes_back():
     planes = np.random.default_rng(0).uniform(0.3, 0.5, (3, 40, 50)).astype(np.float32)
     stretch = measure(np.ascontiguousarray(planes.transpose(1, 2, 0)))

@@ -144,9 +144,10 @@ def page(
 _HEAD = """# Narrow ranges
 
 Underexposed scans, negatives before their inversion and faded slides fill a part of their range only. Where
-the widest channel fills less than half, the network is shown the picture drawn out, channel by channel, to
-its own 0.1 and 99.8 per cent (`dsr_core/stretch.py`); what it repairs is put back. Samples outside the mask
-stay bit-identical, as always. Grain is widened by at most 16.
+the widest channel of a picture of more than 8 bits fills less than half, the network is shown the picture
+drawn out, channel by channel, to its own 0.1 and 99.8 per cent (`dsr_core/stretch.py`); what it repairs is
+put back. Samples outside the mask stay bit-identical, as always. Grain is widened by at most 16. Pictures of
+8 bits are shown as they are: drawn out, their steps and what JPEG left are taken for damage.
 
 Written by `python -m training ranges 3 --photos VALIDATION --damage-data DAMAGE --markdown
 docs/narrow-ranges.md`: {pictures} pictures with simulated damage, each narrowed in five ways; `{name}`,
