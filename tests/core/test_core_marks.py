@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 
 import dsr_core
-from dsr_core import DsrError, Options, compose, fill, find_defects, predict, run
+from dsr_core import DsrError, Options, compose, fill, find_defects, predict, run, sweep
 from dsr_core.cli import main
 from dsr_core.io import Picture, read_picture
 from dsr_core.io.marks import read_marks
@@ -171,7 +171,8 @@ def test_outside_a_region_nothing_changes(restore, tmp_path):
     assert not changed.any()
 
 
-def test_a_region_is_restored_as_in_the_whole_picture_by_a_part_of_the_tiles(toy_model):
+def test_a_region_is_restored_as_in_the_whole_picture_by_a_part_of_the_tiles(toy_model, monkeypatch):
+    monkeypatch.setitem(sweep.LOADS, "cpu", sweep.Load("cpu", 1, 512))
     image = np.tile(dusty(channels=4), (30, 4, 1))
     tiles = []
     how = {"model": toy_model, "provider": "cpu"}

@@ -148,6 +148,16 @@ def of_another_input(box, name):
     return box.run("scan.tif", name)
 
 
+def measured_on_film(box):
+    tifffile.imwrite("film.tif", COLOUR, photometric="rgb", resolution=(2000, 2000), resolutionunit="inch")
+    return box.run("film.tif", "--size-um", "20,900")
+
+
+def nothing_marked(box):
+    Image.fromarray(np.zeros_like(GREY)).save("black.png")
+    return box.run("scan.tif", "--fill", "black.png")
+
+
 PLAIN = Picture(GREY, "png")
 ROWS = {
     # what a file holds
@@ -194,6 +204,9 @@ ROWS = {
     "Infrared is taken from ": from_a_file,
     "shows the picture itself": lambda _: of_film("silver"),
     "The infrared channel is blank": lambda _: of_film("blank"),
+    # what was asked for
+    "pixels per inch, --size-um is": measured_on_film,
+    "marks nothing; white is repaired": nothing_marked,
     # what was found
     "may be lamps, stars or snow": lambda _: lights.remark(100),
     "that is implausibly dense": lambda _: crowds.remark(100, 0.1),
