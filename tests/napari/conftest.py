@@ -32,10 +32,10 @@ def network(monkeypatch):
 
     run = engine.Engine.__call__
 
-    def counted(self, batch):
+    def counted(self, batch, **options):
         Network.batches += 1
         time.sleep(Network.seconds)
-        return run(self, batch)
+        return run(self, batch, **options)
 
     monkeypatch.setattr(engine.Engine, "__call__", counted)
     monkeypatch.setitem(sweep.LOADS, "cpu", sweep.Load("cpu", 1, 64))

@@ -65,10 +65,10 @@ def test_the_window_does_not_freeze(open_dock, big, monkeypatch):
     heart.start()
     run = engine.Engine.__call__
 
-    def wait_for_the_window(self, batch):
+    def wait_for_the_window(self, batch, **options):
         beat.clear()
         frozen.append(not beat.wait(20))  # whatever else the machine does
-        return run(self, batch)
+        return run(self, batch, **options)
 
     monkeypatch.setattr(engine.Engine, "__call__", wait_for_the_window)
     dock.click("remove")
@@ -105,7 +105,7 @@ def test_cancel_stops_within_one_batch_and_changes_nothing(open_dock, big, slow,
     ],
 )
 def test_an_error_is_one_sentence(open_dock, big, told, monkeypatch, error, sentence):
-    def fail(*_):
+    def fail(*_, **__):
         raise error
 
     monkeypatch.setattr(engine.Engine, "__call__", fail)

@@ -14,7 +14,7 @@ OUT = pathlib.Path("/job/out")
 MISS, PATIENCE = json.loads(pathlib.Path("/job/in/desktop.json").read_text())
 DIALOG = "^Remove dust & scratches$"
 # places in the dialog, from its edges: two buttons, the middle of the preview
-NEXT, FIT, MIDDLE = (314, -188), (497, -188), (269, 272)
+NEXT, FIT, MIDDLE = (314, 520), (497, 520), (269, 272)
 INFRARED, CANCEL = (-200, 386), (-162, -41)
 report = {"seconds": {}}
 numbers = itertools.count()
