@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -41,7 +42,9 @@ def test_a_first_scan_as_the_page_says(make_napari_viewer, qtbot, shipped_model,
     painted = dock["decisions of scan"].data == PAINTED
     assert painted[MISSED]
     assert 200 < painted.sum() < 500, "one touch of a brush that is 20 pixels wide"
-    assert np.array_equal(restored[~painted], before[~painted]), "nothing else has changed"
+    # a defect that the brush touched goes as a whole, with its rim
+    near = cv2.dilate(painted.view(np.uint8), np.ones((31, 31), np.uint8)) > 0
+    assert np.array_equal(restored[~near], before[~near]), "nothing else has changed"
     whites = [image[painted].mean() for image in (before, restored)]
     assert whites[1] < whites[0] - 0.02 * 65535, "the pale speck is gone"
     assert (dock["decisions of scan"].data[left] == LEFT).all()

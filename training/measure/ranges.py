@@ -75,8 +75,8 @@ def as_16_bit(picture: Picture) -> NDArray[np.uint16]:
 
 
 def found(image: NDArray[np.uint16], model: Path, stretch: Stretch) -> NDArray[np.bool_]:
-    """Return what the filter finds with its default options, before it grows."""
-    return find_defects(run(predict(image, model=model, stretch=stretch)), Options(grow=0))
+    """Return what the filter finds at its default sensitivity, however dense, before it grows."""
+    return find_defects(run(predict(image, model=model, stretch=stretch)), Options(grow=0, dense="repair"))
 
 
 def counts(mask: NDArray[np.bool_], true: NDArray[np.bool_]) -> NDArray[np.float64]:
