@@ -91,8 +91,7 @@ def predict(
         check_infrared(infrared, image.shape)
     info = find_model(model)
     if stretch is None:
-        wait_for(len(image))
-        stretch = measure(image, linear=linear, coding=coding)
+        stretch = measure(image, linear=linear, coding=coding, wait_for=wait_for)
     stored = image
     if coding is not None:
         image = coding.opened(image)

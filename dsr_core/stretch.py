@@ -4,6 +4,7 @@ Underexposed scans, negatives before they are inverted and faded slides keep the
 the network sees is drawn out, and what it repairs is put back.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +54,13 @@ PLAIN = Stretch()
 """Of a picture that is shown as it is."""
 
 
-def measure(image: Image, *, linear: bool = False, coding: Coding | None = None) -> Stretch:
+def measure(
+    image: Image,
+    *,
+    linear: bool = False,
+    coding: Coding | None = None,
+    wait_for: Callable[[int], None] = lambda _: None,
+) -> Stretch:
     """Return how to show an image to the network; parameters as for `dsr_core.predict`.
 
     An image of 8 bits is shown as it is: drawn out, the steps between its levels and what JPEG left of them
@@ -61,6 +68,7 @@ def measure(image: Image, *, linear: bool = False, coding: Coding | None = None)
     """
     if image.dtype.itemsize == 1:
         return PLAIN
+    wait_for(len(image))
     step = max(1, int((image.shape[0] * image.shape[1] / _LOOKED_AT) ** 0.5))
     some = image[::step, ::step]
     samples = pixels.colour(some if coding is None else coding.opened(some))

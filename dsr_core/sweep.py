@@ -74,8 +74,6 @@ def sweep(
     write
         Gets the core of each tile: repaired planes ``(3, h, w)`` and damage ``(h, w)``, in [0, 1]. Like
         ``read`` it runs in a thread beside the network.
-        Gets the core of each tile: repaired planes ``(3, h, w)`` and damage ``(h, w)``, in [0, 1]. Both run
-        in a thread beside the network.
     linear
         Whether the samples are linear light.
     stretch
