@@ -127,6 +127,11 @@ def _add_roll(parser: argparse.ArgumentParser) -> None:
         "one for every 20 megapixels",
     )
     add("--resume", action="store_true", help="pass over what is done, by content and options")
+    add(
+        "--roll",
+        action="store_true",
+        help="look at all files first: a faint line that many have at the same place is a scratch",
+    )
     add("--watch", action="store_true", help="go on with each file that comes into the folder, until Ctrl+C")
     add("--dry-run", action="store_true", help="only say what would be done, and how long it takes here")
     add("--scheduler", metavar="tcp://HOST:PORT", help="hand the files to the Dask cluster of this scheduler")

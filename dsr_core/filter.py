@@ -1,6 +1,6 @@
 """The filter: a generator that yields its progress, can be closed at any time and returns its result."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from dsr_core.pixels import Image
 from dsr_core.prediction import NETWORK, Prediction, Progress, Restoration
 from dsr_core.region import Region
 from dsr_core.relief import take_off
-from dsr_core.scratches import Scratch, find_scratches
+from dsr_core.scratches import Place, Scratch, find_scratches
 from dsr_core.stretch import Stretch, measure
 from dsr_core.sweep import sweep
 from dsr_core.tiles import Tile
@@ -40,6 +40,7 @@ def predict(
     linear: bool = False,
     coding: Coding | None = None,
     infrared: Image | None = None,
+    places: Collection[Place] = (),
     stretch: Stretch | None = None,
     wait_for: Callable[[int], None] = lambda _: None,
 ) -> Generator[Progress, None, Prediction]:
@@ -64,6 +65,8 @@ def predict(
     infrared
         ``(H, W)``: an infrared scan of the same film, more light being a higher number; what it shows of
         damage is joined with what the network sees (`dsr_core.infrared`).
+    places
+        Where the roll that the image belongs to has scratches (`dsr_core.returning`).
     stretch
         How the network is shown the samples; by default as `dsr_core.stretch.measure` has it: drawn out where
         they fill only a part of their range.
@@ -113,7 +116,7 @@ def predict(
     )
     holes = probability >= FOUND
     with beside() as start:
-        looking = start(partial(find_scratches, samples, linear=linear))
+        looking = start(partial(find_scratches, samples, linear=linear, places=places))
         add_grain(repaired, samples, holes, holes, linear=linear)
         lines: list[Scratch] = looking.result()
     found = Prediction(
@@ -141,6 +144,7 @@ def restore_steps(
     linear: bool = False,
     coding: Coding | None = None,
     infrared: Image | None = None,
+    places: Collection[Place] = (),
     mask: NDArray[np.bool_] | None = None,
     only: tuple[int, int, int, int] | None = None,
 ) -> Generator[Progress, None, Restoration]:
@@ -163,6 +167,7 @@ def restore_steps(
         linear=linear,
         coding=coding,
         infrared=None if infrared is None else infrared[around.slices],
+        places=[place.within(around) for place in places],
         stretch=measure(image, linear=linear, coding=coding),
     )
     chosen, told = search(prediction, options)
@@ -207,6 +212,7 @@ def restore(
     linear: bool = False,
     coding: Coding | None = None,
     infrared: Image | None = None,
+    places: Collection[Place] = (),
     mask: NDArray[np.bool_] | None = None,
     only: tuple[int, int, int, int] | None = None,
 ) -> Restoration:
@@ -238,6 +244,7 @@ def restore(
         linear=linear,
         coding=coding,
         infrared=infrared,
+        places=places,
         mask=mask,
         only=only,
     )

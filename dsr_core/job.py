@@ -38,6 +38,7 @@ from dsr_core.options import Options
 from dsr_core.pixels import painted, pick
 from dsr_core.prediction import Progress, Restoration
 from dsr_core.region import Region
+from dsr_core.scratches import Place
 
 STREAM = Path("-")
 """Stands for standard input or standard output."""
@@ -72,6 +73,8 @@ class Job:
         Whether the mask holds a value for each kind of defect (`dsr_core.kinds.VALUES`) instead of 255.
     infrared
         ``"auto"``, ``"off"`` or a file, as for `dsr_core.io.infrared.find_infrared_scan`.
+    places
+        Where the roll that the file belongs to has scratches.
     fill
         A mask: what it marks is repaired instead of what the options find.
     only
@@ -97,6 +100,7 @@ class Job:
     keep_date: bool = False
     mask_kinds: bool = False
     infrared: str = OFF
+    places: tuple[Place, ...] = ()
     fill: Path | None = None
     only: Region | None = None
     size_um: tuple[float, float] | None = None
@@ -155,6 +159,7 @@ class Job:
             linear=picture.linear if self.linear is None else self.linear,
             coding=picture.coding,
             infrared=infrared,
+            places=self.places,
             mask=marks,
             only=self.only and stored_region(self.only, picture.pixels.shape, picture.tags),
         )

@@ -93,6 +93,34 @@ LIMITS = Traits(
 )
 """The least of the first three and the most of all else (docs/scratches.md)."""
 
+TRACE = Traits(
+    share=0.5,
+    strength=4.5,
+    weakest=0.1,
+    height=0.25,
+    own=0.4,
+    parted=0.8,
+    aside=0.6,
+    company=0.55,
+    turns=0.45,
+    bent=2.0,
+)
+"""The same for a line that other frames may have, too: two of three clean pictures have none."""
+
+RETURNING = Traits(
+    share=0.4,
+    strength=3.0,
+    weakest=0.0,
+    height=0.25,
+    own=0.5,
+    parted=1.0,
+    aside=0.8,
+    company=0.9,
+    turns=0.5,
+    bent=2.0,
+)
+"""The same where other frames have it."""
+
 
 def measure(course: Course) -> Traits:
     """Return what `LIMITS` limits."""
@@ -117,12 +145,12 @@ def measure(course: Course) -> Traits:
     )
 
 
-def is_scratch(traits: Traits) -> bool:
-    """Return whether a line keeps within the limits."""
+def keeps(traits: Traits, limits: Traits) -> bool:
+    """Return whether a line keeps within limits."""
     least = ("share", "strength", "weakest")
     return all(
         getattr(traits, name) >= limit if name in least else getattr(traits, name) <= limit
-        for name, limit in vars(LIMITS).items()
+        for name, limit in vars(limits).items()
     )
 
 

@@ -5,8 +5,8 @@ a thing does not. So the picture is averaged in pieces along each axis, lines th
 followed from piece to piece, and a line is judged by what stays the same along it.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -15,23 +15,13 @@ from numpy.typing import NDArray
 from dsr_core import pixels
 from dsr_core.bands import cut
 from dsr_core.pixels import Image
-from dsr_core.scratch_limits import LIMITS, Course, is_scratch, measure
+from dsr_core.region import Region
+from dsr_core.scratch_limits import LIMITS, TRACE, Traits
+from dsr_core.scratch_lines import ASIDE, Line, Planes, are_apart, lines_in
 
-Planes = NDArray[np.float32]
 _LONG = 3000  # pixels; of longer pictures two or more columns are taken together
 _PIECE = 16  # pixels of such a picture that are averaged along the film
 _WIDTHS = (1, 2, 4)  # pixels across, as wide as what is looked for
-_AROUND = 65  # pixels to both sides in which the usual height of ridges is measured
-_USUAL = 1.6  # times the smaller of two differences with neighbours is their deviation, if they are noise
-_FINEST = 0.0015  # of the range; no ridge counts as more even than this
-_CLIPPED = (-1.0, 2.5)  # deviations that one piece adds at most: neither dust nor an edge decides
-_EXPECTED = 0.4  # deviations that a piece has to bring for a line to go on
-_TURN = 1.0  # deviations that a step to the side costs
-_ENOUGH = 5.0  # deviations, all told, from which on a line is judged
-_MOST = 3  # lines that are judged, of each width, sign and plane
-_FEWEST = 12  # pieces
-_BESIDE = 3  # widths away from a line that edges beside it begin
-_NEAR = 24  # columns in which they are looked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +47,43 @@ class Scratch:
     strength: float
 
 
-def find_scratches(samples: Image, *, linear: bool) -> list[Scratch]:
+@dataclass(frozen=True)
+class Place:
+    """Where a scratch comes back in the frames of a roll.
+
+    Parameters
+    ----------
+    axis
+        0 where it runs down the rows, 1 where it runs along them.
+    sign
+        1 where it is brighter than what it covers, -1 where it is darker.
+    across
+        Its place across it in pixels.
+    """
+
+    axis: int
+    sign: int
+    across: int
+
+    def within(self, region: Region) -> "Place":
+        """Return the same place, counted from the corner of a region."""
+        return replace(self, across=self.across - (region.x, region.y)[self.axis])
+
+
+@dataclass(frozen=True, eq=False)
+class Trace(Place):
+    """A line that would be a scratch if other frames of the roll had it, too.
+
+    Parameters
+    ----------
+    tones
+        ``(n,)``: the tones of the picture along it, from one end of the frame to the other.
+    """
+
+    tones: NDArray[np.float32]
+
+
+def find_scratches(samples: Image, *, linear: bool, places: Collection[Place] = ()) -> list[Scratch]:
     """Return the scratches along one of the axes, the one that has more of them, the plainest first.
 
     Parameters
@@ -66,16 +92,46 @@ def find_scratches(samples: Image, *, linear: bool) -> list[Scratch]:
         ``(H, W, 1|3)``.
     linear
         Whether they are linear light.
+    places
+        Where the roll has scratches, from `dsr_core.returning`: there, less is enough.
     """
-    step = -(-max(samples.shape[:2]) // _LONG)
-    found: list[list[_Line]] = [[], []]
-    for apart, averaged in zip(found, _averaged(samples, step, linear), strict=True):
-        lines = [line for plane in averaged for width in _WIDTHS for line in _lines(plane, width)]
-        for line in sorted(lines, key=lambda line: -line.strength):
-            if all(_apart(line, other) for other in apart):
-                apart.append(line)
+    step = _step_of(samples.shape)
+    wide = samples.shape[1::-1]
+    found = []
+    for axis, averaged in enumerate(_averaged(samples, step, linear)):
+        here = [place for place in places if place.axis == axis]
+        known = [(place.sign, place.across // step) for place in here if place.across in range(wide[axis])]
+        found.append(_plainest(_each(averaged, LIMITS, known)))
     axis = int(np.argmax([sum(line.strength for line in lines) for lines in found]))
     return [_in_pixels(line, axis, step) for line in found[axis]]
+
+
+def find_traces(samples: Image, *, linear: bool) -> list[Trace]:
+    """Return the lines along both axes that may be scratches, one of a sign for each place.
+
+    Parameters
+    ----------
+    samples, linear
+        As for `find_scratches`.
+    """
+    step = _step_of(samples.shape)
+    traces = []
+    for axis, averaged in enumerate(_averaged(samples, step, linear)):
+        lines = list(_each(averaged, TRACE))
+        for sign in (1, -1):
+            for line in _plainest(line for line in lines if line.sign == sign):
+                across = round(float(np.median(line.columns) + 0.5) * step)
+                traces.append(Trace(axis, sign, across, _tones(averaged[0], line)))
+    return traces
+
+
+def reach(shape: tuple[int, ...]) -> int:
+    """Return by how many pixels a scratch may lie elsewhere in frames ``(H, W, ...)`` of this size."""
+    return ASIDE * _step_of(shape)
+
+
+def _step_of(shape: tuple[int, ...]) -> int:
+    return -(-max(shape[:2]) // _LONG)
 
 
 def _averaged(samples: Image, step: int, linear: bool) -> tuple[Planes, Planes]:
@@ -112,118 +168,29 @@ def _reduced(plane: Planes, high: int, wide: int) -> Planes:
     return np.asarray(cv2.resize(plane[:, : size[0] * wide], size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-@dataclass(frozen=True, eq=False)
-class _Line:
-    """A line through the averaged picture: pieces and columns, and what is known of it."""
-
-    pieces: NDArray[np.intp]
-    columns: NDArray[np.intp]
-    width: int
-    strength: float
+def _each(averaged: Planes, limits: Traits, known: Collection[tuple[int, int]] = ()) -> Iterator[Line]:
+    """Yield the lines of every plane and width."""
+    for plane in averaged:
+        for width in _WIDTHS:
+            yield from lines_in(plane, width, limits, known)
 
 
-def _lines(plane: Planes, width: int) -> Iterator[_Line]:
-    """Yield the lines of this width in a plane ``(pieces, columns)`` that are scratches."""
-    beside = max(8, 4 * width)
-    if len(plane) < _FEWEST or plane.shape[1] <= 2 * beside + 1:
-        return
-    middle = np.asarray(cv2.blur(plane, (width, 1)), np.float32)
-    flank = np.asarray(cv2.blur(plane, (2 * width + 1, 1)), np.float32)
-    away = width // 2 + max(width // 2, 1) + width + 1
-    left, right = np.zeros_like(plane), np.zeros_like(plane)
-    left[:, away:] = middle[:, away:] - flank[:, :-away]
-    right[:, :-away] = middle[:, :-away] - flank[:, away:]
-    smaller = np.minimum(np.abs(left), np.abs(right))
-    usual = _USUAL * np.asarray(cv2.blur(smaller, (_AROUND, 3)), np.float32) + np.float32(_FINEST)
-    height = np.minimum(left, right).clip(0) + np.maximum(left, right).clip(None, 0)  # 0 where they disagree
-    height /= usual
-    for sign in (1, -1):
-        gain = np.clip(sign * height, *_CLIPPED)
-        gain -= np.float32(_EXPECTED)
-        gain[:, :beside] = gain[:, -beside:] = -np.inf
-        for pieces, columns in _paths(gain, beside // 2):
-            if len(pieces) < max(_FEWEST, LIMITS.share * len(plane)):
-                continue  # too short, whatever else it is
-            there = pieces, columns
-            course = Course(
-                share=len(pieces) / len(plane),
-                columns=columns,
-                left=sign * left[there],
-                right=sign * right[there],
-                middle=sign * middle[there],
-                usual=usual[there],
-                company=_company(plane, there, usual[there], width),
-            )
-            traits = measure(course)
-            if is_scratch(traits):
-                yield _Line(pieces, columns, width, traits.strength)
+def _plainest(lines: Iterable[Line]) -> list[Line]:
+    """Return the lines, the plainest first, each of them once."""
+    found: list[Line] = []
+    for line in sorted(lines, key=lambda line: -line.strength):
+        if all(are_apart(line, other) for other in found):
+            found.append(line)
+    return found
 
 
-def _paths(gain: Planes, beside: int) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Yield pieces and columns of the paths that gain most, a few (dynamic programming).
-
-    A path goes from piece to piece, at most one column aside each time, which costs; where it would have lost
-    more than it gained, another begins.
-    """
-    total = np.empty_like(gain)
-    before = np.zeros(gain.shape[1] + 2, np.float32)
-    for row, ending in zip(gain, total, strict=True):
-        aside = before - np.float32(_TURN)
-        np.maximum(aside[:-2], aside[2:], out=ending)
-        np.maximum(ending, before[1:-1], out=ending)
-        np.add(ending, row, out=ending)
-        np.maximum(ending, 0, out=before[1:-1])
-    left = total.copy()  # what no path has taken yet
-    for _ in range(_MOST):
-        piece, column = divmod(int(left.argmax()), left.shape[1])
-        if left[piece, column] < _ENOUGH:
-            return
-        path = list(_back(total, piece, column))
-        pieces, columns = np.array(path[::-1]).T
-        yield pieces, columns
-        for at, column in path:
-            left[at, max(0, column - beside) : column + beside + 1] = 0
-        left[pieces[-1] :, max(0, columns[-1] - beside) : columns[-1] + beside + 1] = 0
+def _tones(plane: Planes, line: Line) -> NDArray[np.float32]:
+    """Return what a plane holds along a line and on, at both ends, to those of the frame."""
+    columns = np.interp(np.arange(len(plane)), line.pieces, line.columns)
+    return plane[np.arange(len(plane)), np.rint(columns).astype(np.intp)]
 
 
-def _back(total: Planes, piece: int, column: int) -> Iterator[tuple[int, int]]:
-    """Yield pieces and columns of the path that ends here, from its end to its beginning."""
-    yield piece, column
-    for earlier in range(piece - 1, -1, -1):
-        ahead, left, right = (
-            float(total[earlier, at]) - abs(at - column) * _TURN if 0 <= at < total.shape[1] else 0.0
-            for at in (column, column - 1, column + 1)
-        )
-        best = max(ahead, left, right)
-        if best <= 0:
-            return
-        column += 0 if ahead == best else -1 if left == best else 1
-        yield earlier, column
-
-
-def _company(
-    plane: Planes, there: tuple[NDArray[np.intp], NDArray[np.intp]], usual: Planes, width: int
-) -> float:
-    """Return the mean rise, in deviations, of the plainest edge that runs along beside a line."""
-    pieces, columns = there
-    offsets = np.arange(_BESIDE * width + 3, _BESIDE * width + 3 + _NEAR)
-    offsets = np.concatenate([-offsets[::-1], offsets])
-    at = columns[:, None] + offsets
-    inside = (at >= width) & (at < plane.shape[1] - width)
-    at = at.clip(width, plane.shape[1] - 1 - width)
-    rise = (plane[pieces[:, None], at + width] - plane[pieces[:, None], at - width]) / usual[:, None]
-    return float(np.abs((rise.clip(-3, 3) * inside).mean(axis=0)).max())
-
-
-def _apart(line: _Line, other: _Line) -> bool:
-    """Return whether two lines are not one and the same."""
-    beside = max(line.width, other.width) * 2 + 2
-    common = np.intersect1d(line.pieces, other.pieces)
-    here, there = (each.columns[np.isin(each.pieces, common)] for each in (line, other))
-    return not len(common) or float(np.median(np.abs(here - there))) > beside
-
-
-def _in_pixels(line: _Line, axis: int, step: int) -> Scratch:
+def _in_pixels(line: Line, axis: int, step: int) -> Scratch:
     return Scratch(
         axis=axis,
         along=np.asarray((line.pieces + 0.5) * step * _PIECE - 0.5, np.float64),

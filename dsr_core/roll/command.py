@@ -11,6 +11,7 @@ from dsr_core.errors import DsrError
 from dsr_core.infrared_names import AUTO, OFF
 from dsr_core.io.infrared import infrared_beside
 from dsr_core.job import STREAM, Job, output_for
+from dsr_core.roll.lines import with_places
 from dsr_core.roll.listing import Found, find, results_among
 from dsr_core.roll.plan import make_folder
 from dsr_core.roll.rehearsal import rehearse
@@ -65,6 +66,8 @@ def _restore(chosen: argparse.Namespace, make: Make, found: Sequence[Found], *, 
     excepted = _excepted(chosen)
     kept = {job.source: job for job in jobs if os.path.realpath(job.source) in excepted}
     jobs = [job for job in jobs if job.source not in kept]
+    if chosen.roll:
+        jobs = with_places(jobs, chosen.console.note)
     if chosen.dry_run:
         return rehearse(chosen, jobs)
     for folder in _folders(chosen):
@@ -98,6 +101,8 @@ def _check(chosen: argparse.Namespace, *, several: bool) -> None:
         raise DsrError(
             "--resume and --watch look up in the folder of the results what is done; give --output-dir."
         )
+    if chosen.roll and (chosen.watch or not several):
+        raise DsrError("--roll compares files with each other; give all of a roll at once, without --watch.")
     if chosen.watch and (chosen.report or chosen.contact_sheet or chosen.dry_run):
         raise DsrError("--watch has no end; for a report run the same without it later, with --resume.")
     if (chosen.report or chosen.contact_sheet) and STREAM in (*chosen.inputs, chosen.output):

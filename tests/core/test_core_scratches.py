@@ -6,25 +6,7 @@ import pytest
 from dsr_core import Options, compose, predict, run
 from dsr_core.relief import LIKELY, take_off
 from dsr_core.scratches import find_scratches
-
-HEIGHT, WIDTH, PLACE = 448, 320, 200
-
-
-def scene(seed=1):
-    """Return a picture ``(H, W, 3)`` in [0, 1] with soft tones, things with edges, and no grain."""
-    random = np.random.default_rng(seed)
-    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
-    picture = 0.45 + 0.12 * np.sin(rows / 50 + seed) + 0.08 * np.cos(columns / 70)
-    for _ in range(12):
-        down, right, size = random.uniform(0, HEIGHT), random.uniform(0, WIDTH), random.uniform(10, 50)
-        picture[np.hypot(rows - down, columns - right) < size] += random.uniform(-0.15, 0.15)
-    return np.repeat(picture[:, :, None], 3, axis=2) * [1, 0.9, 0.8]
-
-
-def grainy(picture, seed=2, depth=0.02):
-    """Return a scan of 16 bits with grain."""
-    noise = np.random.default_rng(seed).normal(0, depth, picture.shape)
-    return np.rint((picture + noise).clip(0, 1) * 65535).astype(np.uint16)
+from tests.scratched import HEIGHT, PLACE, WIDTH, grainy, scene
 
 
 def with_scratch(picture, depth=0.06, colour=(1, 1, 1), drift=0.0, gaps=(), refracting=False):

@@ -1,13 +1,16 @@
 """The commands that measure scratches and kinds, on little."""
 
 import json
+import re
 
 import cv2
 import numpy as np
 import pytest
 
+from dsr_core.errors import DsrError
 from training.__main__ import main
-from training.measure.scratches import KINDS, judge, scratch
+from training.measure.faint import KINDS, judge, scratch
+from training.measure.scratch_rolls import DRAWN, FRAMES, measure_rolls
 
 
 @pytest.fixture
@@ -27,21 +30,32 @@ def test_a_scratch_changes_what_it_covers_alone(photo, kind):
 
 
 def test_what_is_found_is_better_afterwards(photo):
-    case = judge(photo, 0.15, "plain", np.random.default_rng(1))
-    assert case.found > 0.9
+    case = judge(photo, *scratch(photo, 0.15, "plain", np.random.default_rng(1)), 0.15, "plain")
+    assert case.found
+    assert case.share > 0.9
     assert case.after > case.before + 6
 
 
 def test_the_page_on_scratches_counts_pictures(photo, tmp_path, capsys):
     folder = tmp_path / "photos"
     folder.mkdir()
-    for number in range(2):
-        cv2.imwrite(str(folder / f"{number}.png"), np.rint(photo * 255))
+    for number in range(FRAMES):
+        cv2.imwrite(str(folder / f"{number}.png"), np.rint(np.roll(photo, 50 * number, axis=0) * 255))
     page = tmp_path / "page.md"
     assert main(["scratches", "--photos", str(folder), "--output", str(page)]) == 0
-    assert "False lines: 0 of 2 clean pictures" in page.read_text()
-    assert "| 4% deep | 1 |" in page.read_text()
-    assert "0 of 2" in capsys.readouterr().out
+    text = page.read_text()
+    assert "False lines: 0 of 8 clean pictures" in text
+    assert "| 4% deep | 2 |" in text
+    alone, together = re.search(r"^\| 4% deep \| 8 \| (\d+)% \| (\d+)% \|", text, re.MULTILINE).groups()
+    assert int(together) >= int(alone)
+    assert f"False places: 0 of {DRAWN} clean rolls" in text
+    assert "0 of 8" in capsys.readouterr().out
+
+
+def test_a_roll_needs_photographs(tmp_path, photo):
+    cv2.imwrite(str(tmp_path / "one.png"), np.rint(photo * 255))
+    with pytest.raises(DsrError, match="8 photographs"):
+        measure_rolls([tmp_path / "one.png"])
 
 
 def test_the_page_on_kinds_counts_outlines(tmp_path):
