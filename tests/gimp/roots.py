@@ -8,6 +8,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 HERE = Path(__file__).parent
@@ -78,6 +80,17 @@ class Job:
     def dsr_gimp(self, *arguments: str, **options) -> subprocess.CompletedProcess[str]:
         """Run the installer."""
         return self.run(sys.executable, "-m", "dsr_gimp.cli", *arguments, **options)
+
+    def on_screen(self, script: str, screen: int, scan: np.ndarray) -> None:
+        """Install the plug-in, and work a GIMP that shows a scan ``(H, W, 3)`` with a script of `inside`.
+
+        Its screenshots and its report lie in ``out`` afterwards.
+        """
+        cv2.imwrite(str(self.folder / "in" / "scan.png"), scan[..., ::-1])
+        self.dsr_gimp("install")
+        done = self.run("python3", f"/job/inside/{script}", str(screen), check=False)
+        log = self.folder / "out" / "desktop.log"
+        assert done.returncode == 0, done.stderr + log.read_text(errors="replace")
 
     def batch(
         self, code: str, interpreter: str = "python-fu-eval", **options

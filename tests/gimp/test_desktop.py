@@ -1,7 +1,7 @@
 """The filter worked by hand, so to speak, on a virtual screen: menu, slider, preview, OK, undo, Cancel."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -58,22 +58,15 @@ def infrared_of(shape: tuple[int, ...]) -> np.ndarray:
 
 
 MISS = (600, 420, 660, 420, 660, 460, 600, 460)
+"""Corners, x and y, of what is selected and mended."""
 
 
-def run_desktop(
-    job: Job, screen: int, scan: np.ndarray, miss: Sequence[int] = MISS, patience: int = 4
-) -> Job:
-    """Work the filter on a scan; the screenshots and what was seen lie in the job's folder afterwards.
-
-    ``miss`` are the corners, x and y, of what is selected with the lasso and mended; ``patience`` are the
-    seconds that the network gets.
-    """
-    (job.folder / "in" / "desktop.json").write_text(json.dumps([miss, patience]))
-    cv2.imwrite(str(job.folder / "in" / "scan.png"), scan[..., ::-1])
+def run_desktop(job: Job, screen: int) -> Job:
+    """Work the filter on the landscape; screenshots and what was seen lie in the job's folder afterwards."""
+    scan = landscape()
+    (job.folder / "in" / "miss.json").write_text(json.dumps(MISS))
     infrared_of(scan.shape).tofile(job.folder / "in" / "infrared.raw")
-    job.dsr_gimp("install")
-    done = job.run("python3", "/job/inside/desktop.py", str(screen), check=False)
-    assert done.returncode == 0, done.stderr + (job.folder / "out" / "desktop.log").read_text()
+    job.on_screen("desktop.py", screen, scan)
     return job
 
 
@@ -82,10 +75,7 @@ def desktops(make_job: Callable[[str], Job]) -> dict[str, Future[Job]]:
     """Start the desktop of every GIMP at once; they share the network, so each has a screen of its own."""
     pool = ThreadPoolExecutor(len(SUITES))
     jobs = {version: make_job(version) for version in SUITES}
-    return {
-        version: pool.submit(run_desktop, job, 77 + n, landscape())
-        for n, (version, job) in enumerate(jobs.items())
-    }
+    return {version: pool.submit(run_desktop, job, 77 + n) for n, (version, job) in enumerate(jobs.items())}
 
 
 def reds(shot: np.ndarray) -> int:

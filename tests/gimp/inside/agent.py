@@ -28,14 +28,19 @@ def ids():
     return [layer.get_id() for layer in image.get_layers()]
 
 
-def keep(name):
-    """Keep the top layer's mask."""
-    mask = image.get_layers()[0].get_mask()
-    rectangle = Gegl.Rectangle.new(0, 0, mask.get_width(), mask.get_height())
-    data = bytes(mask.get_buffer().get(rectangle, 1.0, "Y u8", Gegl.AbyssPolicy.NONE))
+def keep(name, drawable=None):
+    """Keep a drawable, as a rule the top layer's mask."""
+    drawable = drawable or image.get_layers()[0].get_mask()
+    rectangle = Gegl.Rectangle.new(0, 0, drawable.get_width(), drawable.get_height())
+    data = bytes(drawable.get_buffer().get(rectangle, 1.0, "Y u8", Gegl.AbyssPolicy.NONE))
     with open(f"/job/out/{name}.raw", "wb") as file:
         file.write(data)
     return len(data)
+
+
+def tone(number, place):
+    """Return the mean tone, from 0 to 1, that a layer has at a place, the topmost being number 0."""
+    return sum(image.get_layers()[number].get_pixel(*place).get_rgba()[:3]) / 3
 
 
 def state():

@@ -1,88 +1,39 @@
 """Runs beside GIMP on a virtual screen: works the filter with keys and mouse, and reports."""
 
-import contextlib
-import itertools
 import json
 import os
 import pathlib
 import signal
-import subprocess
-import sys
 import time
 
-OUT = pathlib.Path("/job/out")
-MISS, PATIENCE = json.loads(pathlib.Path("/job/in/desktop.json").read_text())
-DIALOG = "^Remove dust & scratches$"
-# places in the dialog, from its edges: two buttons, the middle of the preview
-NEXT, FIT, MIDDLE = (314, 520), (497, 520), (269, 272)
+import hands
+from hands import (
+    FIT,
+    MIDDLE,
+    NEXT,
+    OUT,
+    ask,
+    click,
+    press,
+    processes,
+    report,
+    seconds_of,
+    shot,
+    size,
+    tool,
+    until,
+    window,
+)
+
+MISS = json.loads(pathlib.Path("/job/in/miss.json").read_text())
+PATIENCE = 4  # seconds that the network gets
 INFRARED, CANCEL = (-200, 386), (-162, -41)
-report = {"seconds": {}}
-numbers = itertools.count()
 
 
-def until(condition, what, seconds=900):
-    """Wait for something, and say what did not come."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        if time.monotonic() > deadline:
-            shot("late")
-            raise TimeoutError(f"{what} did not come within {seconds} s")
-        time.sleep(0.2)
-    return found
-
-
-def tool(*arguments):
-    return subprocess.run(
-        ["xdotool", *map(str, arguments)], text=True, capture_output=True, check=False
-    ).stdout.split()
-
-
-def window(name):
-    found = tool("search", "--onlyvisible", "--name", name)
-    return found and found[-1]
-
-
-def press(*keys):
-    for key in keys:
-        tool("key", "--clearmodifiers", key)
-        time.sleep(0.6)
-
-
-def shot(name, of=None):
-    time.sleep(1)
-    subprocess.run(["maim", *(["-i", of] if of else []), OUT / f"{name}.png"], check=True)
-
-
-def ask(question):
-    number = next(numbers)
-    (OUT / "ask").write_text(question)
-    (OUT / "ask").rename(OUT / f"ask.{number}")
-    answer = OUT / f"answer.{number}"
-    until(answer.exists, question)
-    return json.loads(answer.read_text())
-
-
-def processes(name):
-    found = []
-    for entry in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            found += [entry.name] if name in (entry / "cmdline").read_bytes() else []
-        except OSError:
-            continue
-    return found
-
-
-def size(on):
-    place = dict(line.split("=") for line in tool("getwindowgeometry", "--shell", on) if "=" in line)
-    return int(place["WIDTH"]), int(place["HEIGHT"])
-
-
-def click(on, x, y, button=1):
-    """Click a place in a window, counted from its left and its upper edge or, negative, from the others."""
-    width, height = size(on)
-    x += width if x < 0 else 0
-    y += height if y < 0 else 0
-    tool("mousemove", "--window", on, x, y, "click", button)
+def open_dialog():
+    main, dialog = hands.open_dialog()
+    time.sleep(PATIENCE)  # the network runs
+    return main, dialog
 
 
 def stop_the_worker():
@@ -90,25 +41,6 @@ def stop_the_worker():
     worker = int(until(lambda: processes(b"dsr_core.editor.worker"), "the worker")[0])
     os.kill(worker, signal.SIGSTOP)
     return worker
-
-
-def open_dialog():
-    main = until(lambda: window("^\\*?\\[(Untitled|scan).*GIMP$"), "GIMP's window")
-    tool("windowactivate", "--sync", main)
-    time.sleep(0.5)
-    press("alt+r", "h", "v")  # Filters > Enhance > Remove dust & scratches
-    dialog = until(lambda: window(DIALOG), "the dialog")
-    tool("windowactivate", "--sync", dialog)
-    time.sleep(PATIENCE)  # the network runs
-    return main, dialog
-
-
-@contextlib.contextmanager
-def seconds_of(what):
-    """Add to what something took."""
-    started = time.monotonic()
-    yield
-    report["seconds"][what] = report["seconds"].get(what, 0) + round(time.monotonic() - started, 1)
 
 
 def set_number(key, number, leave="Tab"):
@@ -146,7 +78,7 @@ def worked_in_the_dialog(dialog):
     set_number("z", 50)  # the smallest size
     set_number("g", 3, leave="Return")  # the largest; Return would be OK, too
     shot("dialog-problem", dialog)
-    report["refused"] = bool(window(DIALOG))
+    report["refused"] = bool(window(hands.DIALOG))
     set_number("z", 0)
     set_number("g", 0)
     click(dialog, 67, -41)  # Help
@@ -197,7 +129,7 @@ def worked_with_infrared():
     time.sleep(PATIENCE)
     shot("dialog-no-infrared", dialog)
     click(dialog, *CANCEL)
-    until(lambda: not window(DIALOG), "the dialog's end")
+    until(lambda: not window(hands.DIALOG), "the dialog's end")
     until(lambda: not processes(b"dsr_core.editor.worker"), "the worker's end")
     ask("image.remove_channel(image.get_channels()[0])")
 
@@ -216,7 +148,7 @@ def interrupted(main):
     report["second_run"] = ask("repeat()")
     press("alt+e", "Page_Up")  # asks for a preview that does not come
     click(dialog, *CANCEL)
-    until(lambda: not window(DIALOG), "the dialog's end")
+    until(lambda: not window(hands.DIALOG), "the dialog's end")
     until(lambda: not processes(b"dsr_core.editor.worker"), "the worker's end")
     report["cancelled_in_dialog"] = ask("state()")
 
@@ -234,7 +166,7 @@ def interrupted(main):
 
     open_dialog()
     ask("image.remove_layer(scan)")
-    until(lambda: not window(DIALOG), "the dialog's end")
+    until(lambda: not window(hands.DIALOG), "the dialog's end")
     until(lambda: not processes(b"dust_scratch_removal.py"), "the plug-in's end")
     report["after_deletion"] = ask("names()")
     tool("windowactivate", "--sync", main)
@@ -260,24 +192,4 @@ def work():
     interrupted(main)
 
 
-screen = f":{sys.argv[1]}"
-os.environ["DISPLAY"] = screen
-log = (OUT / "desktop.log").open("wb")
-applications = pathlib.Path.home() / ".local" / "share" / "applications"
-applications.mkdir(parents=True)
-shown = "[Desktop Entry]\nType=Application\nName=Browser\nMimeType=text/html;\nExec=/job/inside/browser %u\n"
-(applications / "browser.desktop").write_text(shown)
-(applications / "mimeapps.list").write_text("[Default Applications]\ntext/html=browser.desktop\n")
-running = [subprocess.Popen(["Xvfb", screen, "-screen", "0", "1500x950x24"], stderr=log)]
-until(pathlib.Path(f"/tmp/.X11-unix/X{sys.argv[1]}").exists, "the screen")
-running.append(subprocess.Popen(["openbox"], stderr=log))
-batch = ["--batch-interpreter=python-fu-eval", "-b", "exec(open('/job/inside/agent.py').read())"]
-running.append(
-    subprocess.Popen(["gimp", "--no-splash", "--console-messages", *batch], stdout=log, stderr=log)
-)
-try:
-    work()
-finally:
-    (OUT / "report.json").write_text(json.dumps(report))
-    for process in reversed(running):
-        process.kill()
+hands.show(work)

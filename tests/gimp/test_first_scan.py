@@ -1,0 +1,48 @@
+"""The first scan as docs/gimp.md has it, done in a real GIMP with the model that ships."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from dsr_core import restore
+from tests.gimp.roots import REPOSITORY, Job
+
+MODEL = REPOSITORY / "onnx_models" / "model-3.onnx"
+PICTURES = ("gimp-dialog.png", "gimp-veto.png", "gimp-result.png", "gimp-mend.png")
+
+
+def example() -> np.ndarray:
+    """Return the scan ``(H, W, 3)`` that the page begins with."""
+    return cv2.imread(str(REPOSITORY / "examples" / "scan.tif"), cv2.IMREAD_UNCHANGED)[..., ::-1]
+
+
+def test_a_first_scan_as_the_page_says(tmp_path: Path):
+    job, scan = Job("3.2", tmp_path, MODEL), example()
+    job.on_screen("first_scan.py", 76, scan)
+    out = tmp_path / "out"
+    report = json.loads((out / "report.json").read_text())
+    assert report["layers"] == report["mended"] == ["scan (repairs)", "scan"]
+    assert report["after"] == report["before"]  # the scan is what it was
+    before, after, selected = (
+        np.frombuffer((out / f"{name}.raw").read_bytes(), np.uint8).reshape(scan.shape[:2])
+        for name in ("mask", "mask-mended", "selection")
+    )
+    found = restore(scan, provider="cpu")
+    sizes = np.bincount(found.labels[found.mask], minlength=found.defects + 1)
+    wanted = found.mask & (found.labels != sizes.argmax())
+    np.testing.assert_array_equal(before, wanted * np.uint8(255))  # all but the one that was taken out
+    assert 200 < (selected > 127).sum() < 800
+    assert not (before[selected > 127]).all()
+    assert (after[selected > 127] == 255).all()
+    np.testing.assert_array_equal(after[selected == 0], before[selected == 0])
+    mended, scanned = report["tones"]
+    assert mended < scanned - 0.02  # the pale speck is gone
+
+
+def test_the_docs_show_it():
+    page = (REPOSITORY / "docs" / "gimp.md").read_text(encoding="utf-8")
+    for name in PICTURES:
+        assert f"](images/{name})" in page
+        assert (REPOSITORY / "docs" / "images" / name).stat().st_size < 800_000
