@@ -10,7 +10,7 @@ from typing import Any
 from dsr_core.arguments import FORMATS, make_parser
 from dsr_core.console import Console
 from dsr_core.errors import DsrError
-from dsr_core.options import Options, described
+from dsr_core.options import Options, described, in_flags
 
 _INTERRUPTED = 130  # what shells return for Ctrl+C
 
@@ -44,7 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(chosen: argparse.Namespace) -> Options:
-    options = Options(**{option.name: getattr(chosen, option.name) for option in described()})
+    try:
+        options = Options(**{option.name: getattr(chosen, option.name) for option in described()})
+    except DsrError as error:
+        raise DsrError(in_flags(str(error))) from error
     if chosen.size_um is None:
         return options
     if options.min_size or options.max_size:
@@ -105,6 +108,10 @@ def _models(chosen: argparse.Namespace) -> int:
     infos = list_models()
     if not infos:
         raise DsrError(f"There is no model in {models_folder()}; install the package again.")
+    chosen.console.say(
+        "What --model takes; 3 is the default. Each with its name, its version and the loss it was trained with,\n"
+        "its file, and the checksum by which cards and pages of figures name it.\n"
+    )
     for info in infos:
         chosen.console.say(
             f"{info.path.stem.removeprefix('model-')}  {info.name} {info.version}, loss {info.loss}"

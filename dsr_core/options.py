@@ -206,6 +206,12 @@ def in_words(message: str) -> str:
     return message
 
 
+def in_flags(message: str) -> str:
+    """Return a message about options with their names as the command line has them."""
+    names = "|".join(option.name for option in described())
+    return re.sub(rf"\b({names})\b", lambda found: f"--{found[0].replace('_', '-')}", message)
+
+
 def described() -> list[Described]:
     """Return every option with its limits, choices and help, in the order in which they are shown."""
     return [

@@ -255,9 +255,12 @@ def test_a_bad_input_is_one_sentence_and_leaves_nothing_behind(folder, call, kin
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--sensitivity", "2"], "sensitivity must be a number from 0 to 1"),
-        (["--grow", "-3"], "grow must be"),
-        (["--min-size", "9", "--max-size", "3"], "max_size"),
+        (["--sensitivity", "2"], "--sensitivity must be a number from 0 to 1"),
+        (["--grow", "-3"], "--grow must be"),
+        (
+            ["--min-size", "9", "--max-size", "3"],
+            "--max-size (3) must be 0 (no limit) or at least --min-size (9)",
+        ),
         (["-o", "nowhere/out.tif"], "no folder nowhere"),
         (["-o", "."], "is a folder"),
         (["-o", "out.bmp"], "suffix"),
@@ -347,7 +350,9 @@ def test_models_and_doctor(folder, capsys, toy_model, monkeypatch):
     (toy_model.parent / "model-1.onnx").write_bytes(toy_model.read_bytes())
     assert main(["models"]) == 0
     checksum = models.find_model(toy_model).sha256
-    assert checksum in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert checksum in out
+    assert out.startswith("What --model takes; 3 is the default.")
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
     assert checksum in out
