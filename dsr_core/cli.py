@@ -109,7 +109,7 @@ def _models(chosen: argparse.Namespace) -> int:
     if not infos:
         raise DsrError(f"There is no model in {models_folder()}; install the package again.")
     chosen.console.say(
-        "What --model takes; 3 is the default. Each with its name, its version and the loss it was trained with,\n"
+        "What --model takes; 3 is the default. Each with name, version and the loss it was trained with,\n"
         "its file, and the checksum by which cards and pages of figures name it.\n"
     )
     for info in infos:
