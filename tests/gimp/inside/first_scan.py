@@ -11,8 +11,8 @@ from hands import (
     DIALOG,
     FIT,
     MIDDLE,
-    NEXT,
     OUT,
+    PREVIOUS,
     ask,
     click,
     open_dialog,
@@ -31,7 +31,7 @@ SPECK = (304, 232)
 """The pale speck below the ear that the network does not find, x and y."""
 CORNER, ZOOM = (214, 96), 2 / 3  # where GIMP shows a picture of this size, and how large
 NEARER = 3  # steps of the wheel, to 200 %
-LASSO = 22  # pixels of the screen that it is drawn away from the speck, at 200 %
+LASSO = 24  # pixels of the screen that it is drawn away from the speck, at 200 %
 NOWHERE = (690, 540)  # a place in the dialog that has nothing
 
 
@@ -48,16 +48,17 @@ def clean():
     main, dialog = open_dialog()
     until(lambda: outlined(dialog), "the outlines")
     click(dialog, *FIT)
+    click(dialog, *MIDDLE, button=4)  # the wheel, to 50 %
     tool("mousemove", "--window", dialog, *NOWHERE)
     shot("dialog", dialog)
     return main, dialog
 
 
 def veto(dialog):
-    """Step 4: the arrow goes to the largest find, a click takes it out."""
-    for _ in range(NEARER):
-        click(dialog, *MIDDLE, button=4)  # the wheel
-    click(dialog, *NEXT)
+    """Step 4: the arrow to the left goes to the smallest find, a click takes it out."""
+    for _ in range(2):
+        click(dialog, *MIDDLE, button=4)  # to 200 %
+    click(dialog, *PREVIOUS)
     time.sleep(1)
     click(dialog, *MIDDLE)
     time.sleep(1)

@@ -11,8 +11,8 @@ import time
 
 OUT = pathlib.Path("/job/out")
 DIALOG = "^Remove dust & scratches$"
-# places in the dialog, from its edges: two buttons, the middle of the preview
-NEXT, FIT, MIDDLE = (314, 520), (497, 520), (269, 272)
+# places in the dialog, from its edges: three buttons, the middle of the preview
+PREVIOUS, NEXT, FIT, MIDDLE = (272, 520), (314, 520), (497, 520), (269, 272)
 BROWSER = """[Desktop Entry]
 Type=Application
 Name=Browser
