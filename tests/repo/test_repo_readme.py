@@ -95,3 +95,12 @@ def test_links_and_pictures_lead_somewhere():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         if "://" not in target:
             assert (REPOSITORY / target).exists(), target
+
+
+def test_what_the_examples_write_leaves_a_checkout_as_it_was():
+    written = re.findall(r"(?:-o|--mask|--overlay|--output-dir|--report|>) ([\w./]+)", "\n".join(COMMANDS))
+    written += re.findall(r'write_picture\(Path\("([^"]+)"\)', "\n".join(PROGRAMS))
+    assert {"clean.tif", "mask.png", "restored", "restored.tif"} <= set(written)
+    for name in written:
+        command = ["git", "check-ignore", "--quiet", name if "." in name else f"{name}/"]
+        assert subprocess.run(command, cwd=REPOSITORY, check=False).returncode == 0, name
