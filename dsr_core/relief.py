@@ -18,6 +18,8 @@ LIKELY = 230
 """Probability of damage where a scratch was found, times 255."""
 _CONVINCED = 128  # of 255; from here on the network's own repair may stand
 _OPAQUE = 2.5  # times as far from its repair as the scratch is high: something else lies there
+_UNLIKE = 1.0  # times as far from the network's repair as what lies beside is rough
+_UNEVEN = 0.2  # of the rows around; where so many are unlike it, the depth varies, and the network's stands
 _SHOWN = 0.4  # of the profile's height; what is lower belongs to its skirts
 _CLIPPED = 0.3  # of the range; a pixel that departs more counts as if it departed that much
 _REACH = 4.0  # pieces; deviation of the weights with which pieces around are averaged
@@ -80,7 +82,7 @@ def _take_one(
     there = rows[:, None], columns
     planes = np.empty((3, *columns.shape), np.float32)
     pixels.to_network(samples[there], planes, linear=linear)
-    profile, present = _profile(planes, half, flank, piece)
+    profile, present, rough = _profile(planes, half, flank, piece)
     inner = slice(flank, -flank)
     there = rows[:, None], columns[:, inner]
     before, after = samples[there], repaired[there]
@@ -88,9 +90,13 @@ def _take_one(
     pixels.from_network(planes[:, :, inner] - profile, new, linear=linear)
     tall = np.abs(profile).max(axis=0)
     height = tall.max(axis=1, keepdims=True)
-    away = np.abs(before.astype(np.float64) - after).max(axis=2) / pixels.full_scale(samples.dtype)
-    other = (network[there] >= _CONVINCED) & (away > _OPAQUE * height)
-    repaired[there] = np.where((other | ~present[:, None])[:, :, None], after, new)
+    white = pixels.full_scale(samples.dtype)
+    opaque = np.abs(before.astype(np.float64) - after).max(axis=2) > _OPAQUE * white * height
+    convinced = network[there] >= _CONVINCED
+    unlike = np.abs(new.astype(np.float64) - after).max(axis=2) > _UNLIKE * white * rough[:, None]
+    uneven = (convinced & unlike & ~opaque).any(axis=1, keepdims=True).astype(np.float32)
+    present &= cv2.blur(uneven, (1, 2 * piece + 1))[:, 0] < _UNEVEN
+    repaired[there] = np.where((convinced & opaque | ~present[:, None])[:, :, None], after, new)
     shown = (tall >= _SHOWN * height) & present[:, None]
     found[there] = np.maximum(found[there], np.where(shown, np.uint8(LIKELY), 0))
 
@@ -112,8 +118,8 @@ def _smooth(across: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _profile(
     planes: NDArray[np.float32], half: int, flank: int, piece: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return what a scratch adds, ``(3, n, 2 * half + 1)``, and in which rows it is there.
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]]:
+    """Return what a scratch adds, ``(3, n, 2 * half + 1)``, in which rows it is there, and their roughness.
 
     Parameters
     ----------
@@ -133,14 +139,20 @@ def _profile(
     starts = np.arange(0, planes.shape[1], piece)
     counts = np.diff(np.append(starts, planes.shape[1]))
     mean = np.add.reduceat(excess.clip(-_CLIPPED, _CLIPPED), starts, axis=1) / counts[:, None]
-    weight = counts / (np.add.reduceat(rough, starts) / counts + _FLOOR) ** 2
+    usual = np.add.reduceat(rough, starts) / counts + _FLOOR
+    weight = counts / usual**2
     profile = _averaged(mean, weight, _REACH)
     likeness = (mean * profile).sum(axis=(0, 2)) / (profile**2).sum(axis=(0, 2)).clip(1e-12)
     share = _averaged(likeness[None, :, None], weight, _BRIEF)
     rows = np.arange(planes.shape[1])
     coarse = np.ascontiguousarray(profile.transpose(1, 0, 2).reshape(len(starts), -1))
     fine = np.asarray(cv2.resize(coarse, (coarse.shape[1], len(rows))), np.float32)
-    return fine.reshape(len(rows), 3, -1).transpose(1, 0, 2), share[0, rows // piece, 0] >= _PRESENT
+    there = share[0, rows // piece, 0] >= _PRESENT
+    return (
+        fine.reshape(len(rows), 3, -1).transpose(1, 0, 2),
+        there,
+        np.asarray(usual[rows // piece], np.float32),
+    )
 
 
 def _averaged(values: NDArray[Any], weight: NDArray[Any], reach: float) -> NDArray[np.float32]:

@@ -25,6 +25,7 @@ COMMANDS = {
     "real": ("training.measure.real", "measure models on real film"),
     "scratches": ("training.measure.scratches", "measure the finding of faint scratches"),
     "ranges": ("training.measure.ranges", "measure what is found in narrow ranges"),
+    "dense": ("training.measure.dense", "measure what is taken of print, stars and paint"),
     "kinds": ("training.measure.kinds", "measure how kinds of defects are told apart"),
     "card": ("training.measure.card", "write the card of a model"),
     "compare": ("training.measure.compare", "set short trainings side by side"),

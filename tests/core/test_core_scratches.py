@@ -130,6 +130,20 @@ def test_dust_on_a_scratch_keeps_the_networks_repair():
     assert (repaired[300:304, PLACE - 1 : PLACE + 3] == 20000).all()
 
 
+def test_a_scratch_of_uneven_depth_keeps_the_networks_repair():
+    clean = scene()
+    scratched, uneven = clean.copy(), 0.06 + 0.3 * (np.arange(HEIGHT) // 7 % 3 == 0)
+    scratched[:, PLACE : PLACE + 2] += uneven[:, None, None]
+    scan, wanted = grainy(scratched), grainy(clean)
+    lines = find_scratches(scan, linear=False)
+    assert lines
+    columns, network = slice(PLACE - 1, PLACE + 3), nothing_found(scan)
+    repaired = scan.copy()
+    repaired[:, columns], network[:, columns] = wanted[:, columns], 250
+    take_off(lines, scan, repaired, network, linear=False)
+    assert (repaired[:, columns] == wanted[:, columns]).mean() > 0.9
+
+
 def test_the_filter_takes_scratches_off_counts_them_and_leaves_the_rest_to_the_bit(toy_model):
     scan = grainy(with_scratch(scene())[0])
     prediction = run(predict(scan, model=toy_model, provider="cpu"))

@@ -58,6 +58,19 @@ def test_a_roll_needs_photographs(tmp_path, photo):
         measure_rolls([tmp_path / "one.png"])
 
 
+def test_the_page_on_dense_pictures_says_of_which_nothing_is_replaced(photo, tmp_path, toy_model):
+    folder, page = tmp_path / "photos", tmp_path / "page.md"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "one.png"), np.rint(photo * 255))
+    arguments = ["--photos", str(folder), "--model", str(toy_model), "--count", "1", "--output", str(page)]
+    assert main(["dense", *arguments]) == 0
+    found = re.findall(
+        r"^\| (\w+) \| ([\d.]+)% \| 0.00% \| 1 of 1 \| 0.00% \|$", page.read_text(), re.MULTILINE
+    )
+    assert [name for name, _ in found] == ["halftone", "stars", "paint"]
+    assert min(float(taken) for _, taken in found) > 4
+
+
 def test_the_page_on_kinds_counts_outlines(tmp_path):
     frames = tmp_path / "frames"
     frames.mkdir()

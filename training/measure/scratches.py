@@ -96,7 +96,8 @@ _HEAD = """# Scratches along the film
 Beside the network, which sees what a place looks like, `dsr_core/scratches.py` sums along the frame: a
 scratch of which no pixel stands out of the grain is plain when its whole length counts. What it finds is
 joined with what the network finds, and is repaired by taking the scratch's profile off, so that detail and
-grain below it stay (`dsr_core/relief.py`). It looks along rows and columns, and keeps the axis that has
+grain below it stay (`dsr_core/relief.py`). Where its depth varies so that the profile does not fit, and the
+network sees it, the network's repair stands. It looks along rows and columns, and keeps the axis that has
 more.
 
 Written by `python -m training scratches --photos PHOTOS --output docs/scratches.md`; no network ran.
