@@ -26,6 +26,8 @@ class Leg:
         Fields of ``UNetConfig``, for a network that starts from nothing.
     initial
         A checkpoint, or the name of an earlier leg, to start from instead.
+    coarse
+        A checkpoint that becomes the coarse network of ``initial``. Such a network is left as it is.
     crop, batch
         Side of the crops in pixels, and their number a step.
     rate
@@ -51,6 +53,7 @@ class Leg:
     seconds: float
     network: UNetConfig = field(default_factory=UNetConfig)
     initial: str | None = None
+    coarse: str | None = None
     crop: int = 256
     batch: int = 72
     rate: float = 0.012
@@ -110,6 +113,8 @@ def choose(legs: Sequence[Leg], names: Sequence[str], folder: Path) -> list[Leg]
         found = leg.initial in earlier or checkpoint(leg, folder).is_file()
         if leg.initial and not found:
             raise DsrError(f"Leg {leg.name} starts from {leg.initial}, which is no earlier leg and no file.")
+        if leg.coarse and not Path(leg.coarse).is_file():
+            raise DsrError(f"The coarse network of leg {leg.name}, {leg.coarse}, is no file.")
     return chosen
 
 

@@ -53,20 +53,26 @@ class Face(nn.Module):
         super().__init__()
         self.model = copy.deepcopy(model).eval()
         fold_norms(self.model)
-        encoder = self.model.encoder
-        if isinstance(encoder, PlainEncoder):
-            first = encoder.stems[0]
-            assert isinstance(first, NormedConv)  # noqa: S101 - tells the type checker
-            first.conv = _strided(first.conv, model.config.unshuffle)
-            encoder.unshuffle = nn.Identity()
-        for up, fine in zip(self.model.ups, self.model.config.widths[-2::-1], strict=True):
-            assert isinstance(up, Upsample)  # noqa: S101
-            up.shuffle = nn.Sequential(up.shuffle, _identity(fine))
+        for net in filter(None, (self.model, self.model.coarse)):
+            _rearrange(net)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(N, 3, H, W)`` to the repaired image ``(N, 3, H, W)`` and probability ``(N, 1, H, W)``."""
         residual, logit = self.model(image)
         return (image + residual).clamp(0, 1), torch.sigmoid(logit)
+
+
+def _rearrange(model: UNet) -> None:
+    """Make a network's layers, in place, such that onnxruntime computes the same with fewer steps."""
+    encoder = model.encoder
+    if isinstance(encoder, PlainEncoder):
+        first = encoder.stems[0]
+        assert isinstance(first, NormedConv)  # noqa: S101 - tells the type checker
+        first.conv = _strided(first.conv, model.config.unshuffle)
+        encoder.unshuffle = nn.Identity()
+    for up, fine in zip(model.ups, model.config.widths[-2::-1], strict=True):
+        assert isinstance(up, Upsample)  # noqa: S101
+        up.shuffle = nn.Sequential(up.shuffle, _identity(fine))
 
 
 def export_onnx(checkpoint: str | Path, output: str | Path, *, overwrite: bool = False) -> ModelInfo:

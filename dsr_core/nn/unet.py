@@ -1,6 +1,7 @@
 """The U-Net that repairs film damage: three residual channels and one damage logit."""
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -31,6 +32,8 @@ class UNetConfig:
         Taken from every damage logit on its way out.
     fill_levels
         Times that the picture is halved to fill holes from around; 0: down to the network's coarsest level.
+    coarse
+        Of a second network, which looks for damage in the picture at half its size; None: there is none.
 
     Notes
     -----
@@ -45,6 +48,7 @@ class UNetConfig:
     unshuffle: int = 2
     caution: float = 0.0
     fill_levels: int = 0
+    coarse: "UNetConfig | None" = None
 
     @property
     def stride(self) -> int:
@@ -52,9 +56,15 @@ class UNetConfig:
         return int(self.unshuffle * 2 ** (len(self.widths) - 1))
 
     @property
+    def halvings(self) -> int:
+        """Times that the picture is halved to fill holes from around."""
+        return max(self.stride.bit_length() - 1, self.fill_levels)
+
+    @property
     def multiple_of(self) -> int:
         """Height and width of the input must be multiples of this many pixels."""
-        return max(self.stride, int(2**self.fill_levels))
+        own = int(2**self.halvings)
+        return own if self.coarse is None else max(own, 2 * self.coarse.multiple_of)
 
 
 class PlainEncoder(nn.Module):
@@ -116,6 +126,10 @@ class UNet(nn.Module):
     correction of that fill and a share: the residual is ``share * (fill + correction - image)``. Opaque dirt
     is replaced (share 1); a translucent trace can be taken off instead (share below 0, the correction leading
     to the colour of the dirt), without the exact pixels of the image having to come through the network.
+
+    A coarse network (``config.coarse``) sees twice as far and costs a quarter, so that a large one can tell
+    a stain or a hair from the picture while a small one follows its outline. Its logit is added to this one's
+    before anything is filled.
     """
 
     def __init__(self, config: UNetConfig) -> None:
@@ -130,6 +144,7 @@ class UNet(nn.Module):
             for (fine, _), count in zip(pairs, config.decoder_blocks[::-1], strict=True)
         )
         self.head = Upsample(widths[0], 5, factor=config.unshuffle, kernel_size=3, normed=False)
+        self.coarse = UNet(config.coarse) if config.coarse else None
         # The filter starts as "nothing is damaged, and damage is filled from around": a rare-event prior on
         # the logit, a share of one, no correction.
         assert isinstance(self.head.conv, nn.Conv2d)  # noqa: S101 - tells the type checker
@@ -142,19 +157,27 @@ class UNet(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``(residual, logit)``."""
-        *skips, x = self.encoder(image)
-        for up, blocks in zip(self.ups, self.blocks, strict=True):
-            x = blocks(torch.relu(up(x) + skips.pop()))
-        correction, share, logit = self.head(x).split((3, 1, 1), dim=1)
+        correction, share, logit = self.outputs(image).split((3, 1, 1), dim=1)
+        if self.coarse is not None:
+            coarse = self.coarse.outputs(F.avg_pool2d(image, 2))[:, 4:]
+            logit = logit + F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
         residual = share * (self.fill(image, logit.detach()) + correction - image)
         # the fill uses the logit without the caution: half-trusted pixels would bleed into it
         return residual, logit - self.config.caution if self.config.caution else logit
+
+    def outputs(self, image: Tensor) -> Tensor:
+        """Return correction, share and the network's own logit, ``(N, 5, H, W)``."""
+        *skips, x = self.encoder(image)
+        for up, blocks in zip(self.ups, self.blocks, strict=True):
+            x = blocks(torch.relu(up(x) + skips.pop()))
+        outputs: Tensor = self.head(x)
+        return outputs
 
     def fill(self, image: Tensor, logit: Tensor) -> Tensor:
         """Return the image with what the logit ``(N, 1, H, W)`` takes for damage filled from around it."""
         clean = torch.sigmoid(-F.max_pool2d(logit, 3, stride=1, padding=1))
         known = clean.square().square()  # half damaged: unknown
-        half = push_pull(image, known, self.config.multiple_of.bit_length() - 1)
+        half = push_pull(image, known, self.config.halvings)
         return F.interpolate(half, scale_factor=2, mode="bilinear", align_corners=False)
 
     def load_encoder(self, weights: str | Path) -> None:
@@ -179,3 +202,25 @@ class UNet(nn.Module):
         """
         self.encoder.requires_grad_(not frozen)
         self.encoder.train(self.training and not frozen)
+
+
+def with_coarse(fine: UNet, coarse: UNet) -> UNet:
+    """Return a network whose damage logit is the mean of two: one at full size, one at half.
+
+    Parameters
+    ----------
+    fine
+        Its repairs are kept.
+    coarse
+        Of which the logit is taken.
+    """
+    net, half = copy.deepcopy(fine), copy.deepcopy(coarse)
+    for part in (half, net):
+        assert isinstance(part.head.conv, nn.Conv2d)  # noqa: S101 - tells the type checker
+        assert part.head.conv.bias is not None  # noqa: S101
+        subpixels = part.config.unshuffle**2
+        with torch.no_grad():
+            part.head.conv.weight[-subpixels:] /= 2
+            part.head.conv.bias[-subpixels:] /= 2
+    net.coarse, net.config = half, replace(fine.config, coarse=replace(coarse.config, caution=0.0))
+    return net.eval()

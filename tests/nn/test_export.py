@@ -30,7 +30,9 @@ def exported(model, tmp_path_factory):
     return export_onnx(folder / "model.pt", folder / "model.onnx")
 
 
-def test_the_face_equals_the_formula(model):
+@pytest.mark.parametrize("kind", ["model", "two_scales"])
+def test_the_face_equals_the_formula(kind, request):
+    model = request.getfixturevalue(kind)
     image = damaged_images(1, 32)
     with torch.no_grad():
         residual, logit = model(image)
@@ -51,6 +53,18 @@ def test_onnxruntime_gives_what_pytorch_gives_at_sizes_never_traced(exported, mo
         for ours, theirs in zip(found, expected, strict=True):
             assert ours.dtype == np.float32
             assert np.abs(ours - theirs.numpy()).max() <= TOLERANCE
+
+
+def test_a_network_of_two_sizes_is_one_file(two_scales, tmp_path):
+    save_checkpoint(tmp_path / "two.pt", two_scales, INFO)
+    exported = export_onnx(tmp_path / "two.pt", tmp_path / "two.onnx")
+    session = ort.InferenceSession(exported.path, providers=["CPUExecutionProvider"])
+    image = damaged_images(1, 48)
+    with torch.no_grad():
+        expected = Face(two_scales)(image)
+    for ours, theirs in zip(session.run(None, {"image": image.numpy()}), expected, strict=True):
+        assert np.abs(ours - theirs.numpy()).max() <= TOLERANCE
+    assert exported.multiple_of == 16
 
 
 def test_what_the_file_says_about_itself(exported):

@@ -85,6 +85,8 @@ def test_legs_are_chosen_by_name_and_need_something_to_start_from(tmp_path):
     assert choose(legs[:2], [], tmp_path) == legs[:2]
     with pytest.raises(DsrError, match="Leg b starts from a, which is no earlier leg and no file"):
         choose(legs, ["b"], tmp_path)
+    with pytest.raises(DsrError, match="coarse network of leg d, none, is no file"):
+        choose([Leg("d", 1, coarse="none")], [], tmp_path)
     (tmp_path / "a.pt").touch()
     assert choose(legs, ["b"], tmp_path) == legs[1:2]
     with pytest.raises(DsrError, match="Leg c starts from"):
