@@ -22,7 +22,7 @@ from torch import Tensor
 
 from dsr_core.nn.checkpoint import load_checkpoint, save_checkpoint
 from dsr_core.nn.losses import PerceptualLoss
-from dsr_core.nn.unet import UNet, with_coarse
+from dsr_core.nn.unet import UNet, ensemble
 from dsr_core.nn.vgg import VGGFeatures
 from training.damage import Triplet
 from training.maker import Maker
@@ -92,10 +92,15 @@ class LegRun:
             net, known = load_checkpoint(checkpoint(self.leg, folder))
             self.steps_before = int(known.get("steps", 0))
             net.config = replace(net.config, caution=0.0)
-            if self.leg.coarse:
-                net = with_coarse(net, load_checkpoint(self.leg.coarse)[0])
-            if net.coarse is not None:
-                net.coarse.requires_grad_(requires_grad=False)
+            if self.leg.members:
+                others = [
+                    (load_checkpoint(member.checkpoint)[0], member.shrink, member.share)
+                    for member in self.leg.members
+                ]
+                net = ensemble(net, others)
+            net.members.requires_grad_(requires_grad=False)
+            if self.leg.decoder:
+                net.freeze_encoder()
             return net
         torch.manual_seed(self.seed)
         return UNet(self.leg.network)

@@ -9,7 +9,7 @@ import torch
 
 from dsr_core.atomic import write_all
 from dsr_core.errors import DsrError
-from dsr_core.nn.unet import UNet, UNetConfig
+from dsr_core.nn.unet import Member, UNet, UNetConfig
 from dsr_core.nn.weights import UNREADABLE, read_weights
 
 FORMAT = "dsr-unet-1"
@@ -34,8 +34,8 @@ def save_checkpoint(path: str | Path, model: UNet, info: Mapping[str, str | int]
 
 
 def _config(stored: Mapping[str, Any]) -> UNetConfig:
-    coarse = stored.get("coarse")
-    return UNetConfig(**{**stored, "coarse": _config(coarse) if coarse else None})
+    members = (Member(_config(member["network"]), member["shrink"]) for member in stored.get("members", ()))
+    return UNetConfig(**{**stored, "members": tuple(members)})
 
 
 def load_checkpoint(path: str | Path) -> tuple[UNet, dict[str, str]]:

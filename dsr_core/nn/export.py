@@ -53,8 +53,9 @@ class Face(nn.Module):
         super().__init__()
         self.model = copy.deepcopy(model).eval()
         fold_norms(self.model)
-        for net in filter(None, (self.model, self.model.coarse)):
-            _rearrange(net)
+        for net in self.model.modules():
+            if isinstance(net, UNet):
+                _rearrange(net)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(N, 3, H, W)`` to the repaired image ``(N, 3, H, W)`` and probability ``(N, 1, H, W)``."""
@@ -214,16 +215,26 @@ def _to_onnx(face: nn.Module, multiple_of: int) -> "onnx.ModelProto":
 
 
 def _store_half(model: "onnx.ModelProto") -> "onnx.ModelProto":
-    """Store the kernels as float16, each with a cast that onnxruntime folds when it loads the model."""
+    """Store the kernels as float16, each with a cast that onnxruntime folds when it loads the model.
+
+    Networks of an ensemble may share kernels, which are stored once.
+    """
     from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415
 
-    casts = []
+    casts, kept = [], []
+    stored: dict[tuple[tuple[int, ...], bytes], str] = {}
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if values.dtype == np.float32 and values.ndim > 1:
-            name = tensor.name
-            tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
-            casts.append(helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT))
+        if values.dtype != np.float32 or values.ndim < 2:
+            kept.append(tensor)
+            continue
+        half, name = values.astype(np.float16), f"{tensor.name}.half"
+        first = stored.setdefault((half.shape, half.tobytes()), name)
+        casts.append(helper.make_node("Cast", [first], [tensor.name], to=TensorProto.FLOAT))
+        if first == name:
+            kept.append(numpy_helper.from_array(half, name))
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)

@@ -1,6 +1,7 @@
 """The U-Net that repairs film damage: three residual channels and one damage logit."""
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -12,6 +13,22 @@ from torch import Tensor, nn
 
 from dsr_core.errors import DsrError
 from dsr_core.nn.blocks import NormedConv, ResidualBlock, Upsample, local_contrast, push_pull
+
+
+@dataclass(frozen=True)
+class Member:
+    """A network of an ensemble, which finds damage and repairs nothing.
+
+    Parameters
+    ----------
+    network
+        Its dimensions.
+    shrink
+        1: it sees the picture as it is; 2: at half its size, where it sees twice as far and costs a quarter.
+    """
+
+    network: "UNetConfig"
+    shrink: int = 1
 
 
 @dataclass(frozen=True)
@@ -32,8 +49,8 @@ class UNetConfig:
         Taken from every damage logit on its way out.
     fill_levels
         Times that the picture is halved to fill holes from around; 0: down to the network's coarsest level.
-    coarse
-        Of a second network, which looks for damage in the picture at half its size; None: there is none.
+    members
+        Other networks, whose damage logits are added to this one's.
 
     Notes
     -----
@@ -48,7 +65,7 @@ class UNetConfig:
     unshuffle: int = 2
     caution: float = 0.0
     fill_levels: int = 0
-    coarse: "UNetConfig | None" = None
+    members: tuple[Member, ...] = ()
 
     @property
     def stride(self) -> int:
@@ -63,8 +80,8 @@ class UNetConfig:
     @property
     def multiple_of(self) -> int:
         """Height and width of the input must be multiples of this many pixels."""
-        own = int(2**self.halvings)
-        return own if self.coarse is None else max(own, 2 * self.coarse.multiple_of)
+        sides = (member.shrink * member.network.multiple_of for member in self.members)
+        return max([int(2**self.halvings), *sides])
 
 
 class PlainEncoder(nn.Module):
@@ -127,9 +144,7 @@ class UNet(nn.Module):
     is replaced (share 1); a translucent trace can be taken off instead (share below 0, the correction leading
     to the colour of the dirt), without the exact pixels of the image having to come through the network.
 
-    A coarse network (``config.coarse``) sees twice as far and costs a quarter, so that a large one can tell
-    a stain or a hair from the picture while a small one follows its outline. Its logit is added to this one's
-    before anything is filled.
+    The logits of an ensemble's members are added to this one's before anything is filled.
     """
 
     def __init__(self, config: UNetConfig) -> None:
@@ -144,7 +159,7 @@ class UNet(nn.Module):
             for (fine, _), count in zip(pairs, config.decoder_blocks[::-1], strict=True)
         )
         self.head = Upsample(widths[0], 5, factor=config.unshuffle, kernel_size=3, normed=False)
-        self.coarse = UNet(config.coarse) if config.coarse else None
+        self.members = nn.ModuleList(UNet(member.network) for member in config.members)
         # The filter starts as "nothing is damaged, and damage is filled from around": a rare-event prior on
         # the logit, a share of one, no correction.
         assert isinstance(self.head.conv, nn.Conv2d)  # noqa: S101 - tells the type checker
@@ -158,9 +173,8 @@ class UNet(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``(residual, logit)``."""
         correction, share, logit = self.outputs(image).split((3, 1, 1), dim=1)
-        if self.coarse is not None:
-            coarse = self.coarse.outputs(F.avg_pool2d(image, 2))[:, 4:]
-            logit = logit + F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+        for member, net in zip(self.config.members, self.members, strict=True):
+            logit = logit + _seen_at(image, net, member.shrink)
         residual = share * (self.fill(image, logit.detach()) + correction - image)
         # the fill uses the logit without the caution: half-trusted pixels would bleed into it
         return residual, logit - self.config.caution if self.config.caution else logit
@@ -204,23 +218,45 @@ class UNet(nn.Module):
         self.encoder.train(self.training and not frozen)
 
 
-def with_coarse(fine: UNet, coarse: UNet) -> UNet:
-    """Return a network whose damage logit is the mean of two: one at full size, one at half.
+def _seen_at(image: Tensor, net: nn.Module, shrink: int) -> Tensor:
+    """Return a network's own logit ``(N, 1, H, W)`` of an image that it sees shrunk."""
+    assert isinstance(net, UNet)  # noqa: S101 - tells the type checker
+    if shrink == 1:
+        return net.outputs(image)[:, 4:]
+    logit = net.outputs(F.avg_pool2d(image, shrink))[:, 4:]
+    return F.interpolate(logit, scale_factor=shrink, mode="bilinear", align_corners=False)
+
+
+def ensemble(net: UNet, others: Sequence[tuple[UNet, int, float]]) -> UNet:
+    """Return a network whose damage logit is a weighted mean of several; none of them is changed.
 
     Parameters
     ----------
-    fine
-        Its repairs are kept.
-    coarse
-        Of which the logit is taken.
+    net
+        The one that repairs.
+    others
+        A network, how far the picture is shrunk for it, and its share in the mean; ``net`` has the rest.
     """
-    net, half = copy.deepcopy(fine), copy.deepcopy(coarse)
-    for part in (half, net):
-        assert isinstance(part.head.conv, nn.Conv2d)  # noqa: S101 - tells the type checker
-        assert part.head.conv.bias is not None  # noqa: S101
-        subpixels = part.config.unshuffle**2
-        with torch.no_grad():
-            part.head.conv.weight[-subpixels:] /= 2
-            part.head.conv.bias[-subpixels:] /= 2
-    net.coarse, net.config = half, replace(fine.config, coarse=replace(coarse.config, caution=0.0))
-    return net.eval()
+    shares = [share for *_, share in others]
+    first, *rest = (
+        _weighed(part, share)
+        for part, share in zip([net, *(n for n, *_ in others)], [1 - sum(shares), *shares], strict=True)
+    )
+    members = (Member(part.config, shrink) for part, (_, shrink, _) in zip(rest, others, strict=True))
+    first.members = nn.ModuleList(rest)
+    first.config = replace(net.config, members=tuple(members))
+    return first.eval()
+
+
+def _weighed(net: UNet, share: float) -> UNet:
+    """Return a copy with its logit multiplied by a share, without caution."""
+    copied = copy.deepcopy(net)
+    copied.config = replace(net.config, caution=0.0)
+    last = copied.head.conv
+    assert isinstance(last, nn.Conv2d)  # noqa: S101 - tells the type checker
+    assert last.bias is not None  # noqa: S101
+    subpixels = net.config.unshuffle**2
+    with torch.no_grad():
+        last.weight[-subpixels:] *= share
+        last.bias[-subpixels:] *= share
+    return copied

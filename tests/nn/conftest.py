@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dsr_core.nn.probe import damaged_images
-from dsr_core.nn.unet import UNet, with_coarse
+from dsr_core.nn.unet import UNet, ensemble
 from dsr_core.nn.vgg import VGGFeatures
 from tests.nn.small_model import SMALL
 
@@ -35,6 +35,6 @@ def model():
 
 
 @pytest.fixture(scope="session")
-def two_scales():
-    """Two of them, one of which looks at the picture at half its size."""
-    return with_coarse(lively(0), lively(1))
+def trio():
+    """An ensemble of three, one of which looks at the picture at half its size."""
+    return ensemble(lively(0), [(lively(1), 1, 0.25), (lively(2), 2, 0.25)])

@@ -11,7 +11,7 @@ from dsr_core.nn.unet import UNet, UNetConfig
 from tests.nn.small_model import INFO
 
 
-@pytest.mark.parametrize("kind", ["model", "two_scales"])
+@pytest.mark.parametrize("kind", ["model", "trio"])
 def test_round_trip_keeps_config_weights_and_info(kind, request, tmp_path):
     model = request.getfixturevalue(kind)
     save_checkpoint(tmp_path / "a.pt", model, INFO)

@@ -36,16 +36,16 @@ def test_a_new_network_calls_nothing_damaged():
     assert torch.sigmoid(logit).max() < 0.1
 
 
-def test_with_a_coarse_network_the_logit_is_the_mean_of_two_sizes(model, two_scales):
+def test_the_logit_of_an_ensemble_is_the_mean_of_its_networks(model, trio):
     image = damaged_images(1, 64)
-    half = F.avg_pool2d(image, 2)
+    same, halved = trio.members
     with torch.no_grad():
-        _, logit = two_scales(image)
-        fine, coarse = model(image)[1], 2 * two_scales.coarse.outputs(half)[:, 4:]
+        own, logit = model(image)[1], trio(image)[1]
+        beside, coarse = same.outputs(image)[:, 4:], halved.outputs(F.avg_pool2d(image, 2))[:, 4:]
     wide = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
-    torch.testing.assert_close(logit, (fine + wide) / 2)
-    assert two_scales.config.multiple_of == 2 * model.config.multiple_of
-    assert model.coarse is None  # what was joined is as it was
+    torch.testing.assert_close(logit, own / 2 + beside + wide)
+    assert trio.config.multiple_of == 2 * model.config.multiple_of
+    assert not model.members  # what was joined is as it was
 
 
 def test_upsampling_starts_without_a_checkerboard():
