@@ -225,7 +225,7 @@ def _store_half(model: "onnx.ModelProto") -> "onnx.ModelProto":
     stored: dict[tuple[tuple[int, ...], bytes], str] = {}
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.ndim < 2:
+        if values.dtype != np.float32 or values.ndim <= 1:
             kept.append(tensor)
             continue
         half, name = values.astype(np.float16), f"{tensor.name}.half"
