@@ -63,10 +63,14 @@ class Runner:
 
     def weigh(self, batches: Sequence[Triplet]) -> None:
         """Set the weight of the perceptual term so that it begins half as large as the others together."""
-        if self.judge is not None:
-            with torch.no_grad():
-                base, perceptual = (sum(terms) for terms in zip(*map(self.terms, batches), strict=True))
-            self.weight = float(0.5 * base / perceptual)
+        if self.judge is None:
+            return
+        training = self.net.training
+        self.net.eval()  # looking at batches must not move the norms' statistics
+        with torch.no_grad():
+            base, perceptual = (sum(terms) for terms in zip(*map(self.terms, batches), strict=True))
+        self.net.train(training)
+        self.weight = float(0.5 * base / perceptual)
 
     def _step(self, truth: Triplet) -> None:
         base, perceptual = self.terms(truth)
