@@ -78,7 +78,8 @@ def command(args: argparse.Namespace) -> str:
         for number in range(args.count):
             rng = np.random.default_rng(number)
             photo = np.asarray(read_photo(paths[number % len(paths)]), np.float32) / np.float32(255)
-            picture = draw(cv2.resize(photo, (_SIZE, _SIZE), interpolation=cv2.INTER_AREA), rng)
+            small = cv2.resize(photo, (_SIZE, _SIZE), interpolation=cv2.INTER_AREA)
+            picture = draw(np.asarray(small, np.float32), rng)
             scan = np.rint(picture * 255).astype(np.uint8)
             prediction = run(predict(scan, model=args.model, provider="cpu"))
             ways = Options(dense="repair"), Options(), Options(lights="keep")
@@ -97,8 +98,9 @@ Where implausibly much of a picture looks damaged, nothing is replaced there unl
 it (`dsr_core/crowds.py`). Print, a night sky and splashes of paint, 512 pixels each and drawn without any
 dirt; model {model}. Written by `python -m training dense --photos PHOTOS --output docs/dense.md`.
 
-Stars are as small and as many as dust on dirty film: below 8 % of the picture nothing but a person tells
-them apart. `--lights keep` does, and the filter says so where there are dozens.
+Stars are as small and as many as dust on dirty film, and below 8 % of the picture (before `--grow`) nothing
+but a person tells them apart. `--lights keep` leaves most of them alone; the filter says so where there are
+dozens.
 
 | | taken for damage | replaced | pictures of which nothing is replaced | replaced with `--lights keep` |
 |---|---:|---:|---:|---:|"""
