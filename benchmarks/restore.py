@@ -185,8 +185,13 @@ def _measured(part: str, models: Sequence[ModelInfo], megapixels: Sequence[float
     return by_name[part]()
 
 
-def found(evaluation: Path, models: Sequence[ModelInfo]) -> dict[str, float]:
-    """Return which share of the defects of the validation pairs each model and method finds.
+def found(evaluation: Path, models: Sequence[ModelInfo]) -> dict[str, dict[str, float]]:
+    """Return how much of the damage in the validation pairs each model and method finds.
+
+    Returns
+    -------
+    dict
+        Of each: which share of the defects it ``finds``, which of its marks are ``right``.
 
     Raises
     ------
@@ -195,13 +200,16 @@ def found(evaluation: Path, models: Sequence[ModelInfo]) -> dict[str, float]:
     """
     content = json.loads(evaluation.read_text())
     known = {model["sha256"] for model in content["models"]}
-    shares = {name: each["defects_found"] for name, each in content["groups"]["all"].items()}
+    shares = {
+        name: {"finds": each["defects_found"], "right": each["marks_right"]}
+        for name, each in content["groups"]["all"].items()
+    }
     result = {}
     for model in models:
         if model.sha256 not in known:
             raise DsrError(f"{evaluation} does not know {model.path.name} as it is; evaluate it first.")
         (result[f"`{model.path.name}`"],) = (
-            share for name, share in shares.items() if name.endswith(f"({model.path.stem})")
+            each for name, each in shares.items() if name.endswith(f"({model.path.stem})")
         )
     methods = ("median + threshold", "top-hat + Telea")
     return result | {f"OpenCV, {method}": shares[method] for method in methods}

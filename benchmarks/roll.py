@@ -1,10 +1,10 @@
 """Whole rolls: ``python -m benchmarks.roll PART... --json FILE --markdown docs/whole-rolls.md``.
 
-Makes rolls of copies of the example scan, 16 bits and uncompressed, which it needs room for twice. ``killed``
-restores one by the line of docs/rolls.md, kills it half way and runs the line again; ``jobs`` restores others
-with one and with two files at a time, on slow storage, too. Run from the project's folder, ``jobs`` on a
-machine with nothing else to do. ``--json`` keeps the findings, so that the parts can be run one by one and the
-page be written from all of them.
+Makes rolls of copies of the example scan, 16 bits and uncompressed, and needs room for them twice. ``killed``
+restores one by the line that docs/rolls.md begins with, kills it half way and runs the line again; ``jobs``
+restores others with one and with two files at a time, on slow storage, too. Run from the project's folder,
+``jobs`` on a machine with nothing else to do. ``--json`` keeps the findings, so that the parts can be run one
+by one and the page be written from all of them.
 """
 
 import argparse
@@ -24,7 +24,9 @@ from benchmarks.restore import machine
 from benchmarks.scans import write_scan
 
 _LOOK = 0.05  # seconds
-_LINE = "restore roll --recursive --output-dir restored --resume --report report.html --contact-sheet sheet.jpg"
+_LINE = (
+    "restore roll --recursive --output-dir restored --resume --report report.html --contact-sheet sheet.jpg"
+)
 """What docs/rolls.md begins with."""
 
 Found = dict[str, Any]
@@ -38,15 +40,19 @@ side by side, 16 bits, uncompressed.
 KILLED = """\
 ## Killed half way
 
-`dsr-core {line} --model {model}` on {scans} scans of {megapixels:g} megapixels, killed (SIGKILL) when half of
-the results were there, then the same line again. All scans are copies of one, so that all results have to be
-the same to the last bit, whoever made them.
+```sh
+dsr-core {line} --model {model}
+```
+
+on {scans} scans of {megapixels:g} megapixels, killed (SIGKILL) when half of the results were there, then the
+same line again. As all scans are copies of one, all results have to be the same to the last bit.
 """
 JOBS = """\
 ## Several files at a time
 
-{scans} scans of {megapixels:g} megapixels, `--model {model}`, from the start of the command to its end: megapixels
-a second with as many `--jobs`. On slow storage each file is read and written no faster than stated.
+{scans} scans of {megapixels:g} megapixels, `--model {model}`: megapixels a second, from the start of the
+command to its end. On slow storage a file takes as long to be read and to be written as a drive of this speed
+would.
 """
 
 

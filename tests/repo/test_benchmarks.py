@@ -155,9 +155,11 @@ def test_a_scan_that_is_measured_again_takes_the_place_of_the_first():
 def test_what_is_found_comes_from_the_evaluation_of_these_very_models(toy_model, tmp_path):
     model, file = find_model(toy_model), tmp_path / "evaluation.json"
     shares = {"model toy (toy)": 0.5, "median + threshold": 0.1, "top-hat + Telea": 0.2}
-    groups = {"all": {name: {"defects_found": share} for name, share in shares.items()}}
+    groups = {
+        "all": {name: {"defects_found": share, "marks_right": share / 2} for name, share in shares.items()}
+    }
     file.write_text(json.dumps({"models": [{"sha256": model.sha256}], "groups": groups}))
-    assert restore.found(file, [model])["`toy.onnx`"] == 0.5
+    assert restore.found(file, [model])["`toy.onnx`"] == {"finds": 0.5, "right": 0.25}
     file.write_text(json.dumps({"models": [{"sha256": "another"}], "groups": groups}))
     with pytest.raises(DsrError, match=r"does not know toy\.onnx as it is"):
         restore.found(file, [model])
@@ -180,7 +182,7 @@ def made_up(seconds, peak):
         "runs": runs,
         "networks": [{"name": "m", "kmac": 1, "type": "float32", "speed": 1}],
         "classical": {"c": 9},
-        "found": {"m": 0.75, "c": 0.25},
+        "found": {"m": {"finds": 0.75, "right": 0.5}, "c": {"finds": 0.25, "right": 1}},
         "tiles": {},
         "options": {"m.onnx": {}},
         "skipping": {"squares": 9, "clean": 0.5, "skipped": 0.25, "missed": 0.001},
@@ -192,7 +194,7 @@ def test_the_page_says_what_is_met_and_what_is_not():
     assert text.count(": met") == 5  # the seconds of a model without a name in the list have no aim
     assert "CUDA was not tried: there is no driver" in text
     assert "0.1% of the damaged pixels" in text
-    assert "| c |  | 9 |  |  | 25% |" in text
+    assert "| c |  | 9 |  |  | 25% | 100% |" in text
     text = page(made_up(60, 3000), "plot.png")
     assert (
         "`model-3.onnx`, 24 megapixels, 16-bit TIFF in and out: seconds: **60**, at most 40: missed by 50%"
@@ -219,13 +221,27 @@ def test_a_first_look_counts_what_it_would_miss(toy_model, tmp_path, monkeypatch
     assert found == {"squares": 4, "clean": 0.5, "skipped": 0.75, "missed": pytest.approx(4 / 20)}
 
 
-def test_a_roll_is_measured_killed_and_resumed(toy_model, tmp_path):
-    found = roll.measure(tmp_path, 3, 0.02, [2], 50, str(toy_model))
-    assert found["MP/s"][2] > 0
-    assert found["killed after"] >= 1
-    assert "of 3 files restored, 0 failed" in found["resumed"]
-    assert found["different results"] == 1
+def test_a_roll_is_killed_and_resumed(toy_model, tmp_path):
+    found = roll.killed(tmp_path, 3, 0.02, str(toy_model))
+    assert 1 <= found["killed"] <= 3
+    assert (found["results"], found["different"], found["untouched"] <= found["killed"]) == (3, 1, True)
+    assert "of 3 files restored, 0 failed" in found["told"]
     assert (tmp_path / "report.html").is_file()
+    text = roll.page({"killed": found | {"machine": {"processor": "x", "cores": 2}, "load": 1.25}})
+    assert "| results at the end | 3 |" in text
+    assert "| other files beside them, the index aside | 0 |" in text
+    assert "On x, 2 cores, load in the minute before 1.2" in text
+
+
+def test_jobs_are_timed_on_storage_of_any_speed(toy_model, tmp_path):
+    found = roll.throughput(tmp_path, 2, 0.02, str(toy_model), [1, 2], [0, 50])
+    assert [(each["rate"], each["jobs"]) for each in found["speeds"]] == [(0, 1), (0, 2), (50, 1), (50, 2)]
+    assert min(each["speed"] for each in found["speeds"]) > 0
+    for each, made_up_speed in zip(found["speeds"], (2, 3, 1, 1.5), strict=True):
+        each["speed"] = made_up_speed
+    text = roll.page({"jobs": found | {"machine": {"processor": "x", "cores": 2}, "load": 0}})
+    assert "| as fast as this machine's | 2.00 | 3.00 | 1.50 |" in text
+    assert "| 50 MB/s | 1.00 | 1.50 | 1.50 |" in text
 
 
 def test_the_page_on_reliability_says_what_is_known_and_no_more():
