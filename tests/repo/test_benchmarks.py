@@ -283,7 +283,13 @@ def test_a_graphics_card_is_measured_and_the_page_rehearsed_on_the_processor(
     assert found["difference"]["masks"] == 0  # the same provider
     assert [each["batch"] for each in found["loads"]] == [1, 2]
     assert 0 < found["restored"][0]["network"] < found["restored"][0]["seconds"]
+    ways = {each["way"]: each for each in found["copies"]}
+    assert len(ways) == 4
+    whole = [way for way in ways if "float16" not in way]
+    assert [ways[way]["apart"] for way in whole] == [0, 0, 0]  # the same numbers, however they are moved
+    assert ways["the same, float16 inside"]["apart"] < 0.02  # a step of float16, times the toy's steepness
     text = page_file.read_text()
+    assert "| whole numbers, memory bound once |" in text
     assert "a rehearsal on cpu" in text
     assert "at most 1e-06: missed by" in text
     monkeypatch.setattr(cuda, "card_fault", lambda _: "there is no NVIDIA driver")
