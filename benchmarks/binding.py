@@ -72,10 +72,10 @@ def on_whole_numbers(model: onnx.ModelProto, dtype: np.dtype[Any]) -> onnx.Model
         rounded,
         ("Cast", [], {"to": kind}),  # cuts the fraction off
         ("Transpose", [], {"perm": [0, 2, 3, 1]}),
-    ) + chain(
-        "damage", "marks", clip, ("Mul", ["most"], {}), rounded, ("Cast", [], {"to": TensorProto.UINT8})
     )
-    nodes = [*before, *graph.node, *after]
+    cut = ("Cast", [], {"to": TensorProto.UINT8})
+    marks = chain("damage", "marks", clip, ("Mul", ["most"], {}), rounded, cut)
+    nodes = [*before, *graph.node, *mended, *marks]
     del graph.node[:], graph.input[:], graph.output[:]
     graph.node.extend(nodes)
     side = ["n", "height", "width"]

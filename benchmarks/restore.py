@@ -144,7 +144,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--megapixels", nargs="+", type=float, default=MEGAPIXELS, help="sizes of scans; default: %(default)s"
     )
     parser.add_argument("--evaluation", type=Path, help="figures of `training evaluate`: what is found")
-    parser.add_argument("--pairs", type=Path, help="validation pairs: what would skipping tiles bring?")
+    parser.add_argument(
+        "--scans", type=Path, help="real scans: what would a first look by the last model save?"
+    )
     args = parser.parse_args(argv)
     try:
         models = [find_model(model) for model in args.models]
@@ -158,8 +160,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             new["load"] = load
         if args.evaluation:
             new["found"] = found(args.evaluation, models)
-        if args.pairs:
-            new["skipping"] = look(models[0], args.pairs)
+        if args.scans:
+            new["skipping"] = look(models[-1], models[0], args.scans)
         results = joined(before, new)
         args.json.parent.mkdir(parents=True, exist_ok=True)
         write_page(

@@ -23,7 +23,7 @@ METADATA = {
 }
 
 
-def write_toy_model(path: Path, metadata: dict[str, str] | None = None) -> Path:
+def write_toy_model(path: Path, metadata: dict[str, str] | None = None, threshold: float = 0.15) -> Path:
     """Write the toy model to ``path`` and return the path."""
     nodes = [
         helper.make_node(
@@ -41,7 +41,7 @@ def write_toy_model(path: Path, metadata: dict[str, str] | None = None) -> Path:
         helper.make_node("Mul", ["excess", "steepness"], ["logit"]),
         helper.make_node("Sigmoid", ["logit"], ["damage"]),
     ]
-    return write_model(path, nodes, {"threshold": 0.15, "steepness": 40.0}, metadata)
+    return write_model(path, nodes, {"threshold": threshold, "steepness": 40.0}, metadata)
 
 
 def write_model(

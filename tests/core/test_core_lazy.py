@@ -1,5 +1,6 @@
 """The filter on Dask arrays."""
 
+import os
 import subprocess
 import sys
 
@@ -102,6 +103,7 @@ def gigabytes_at_the_peak(model, folder, limit="unlimited"):
     run = subprocess.run(
         ["sh", "-c", f'ulimit -v {limit}; exec "$@"', "sh", sys.executable, "-c", PROGRAM, str(model)],
         cwd=folder,
+        env=os.environ | {"MALLOC_ARENA_MAX": "1"},  # what glibc sets aside for threads is no memory yet
         capture_output=True,
         text=True,
         check=False,

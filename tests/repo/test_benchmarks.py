@@ -2,7 +2,9 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -27,6 +29,7 @@ from dsr_core.nn.checkpoint import save_checkpoint
 from dsr_core.nn.export import REQUIRED, export_onnx
 from dsr_core.nn.unet import UNet, UNetConfig
 from dsr_core.sweep import Load
+from tests.toy_model import write_toy_model
 
 SMALL = UNetConfig(widths=(8, 8, 16), encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1))
 
@@ -185,7 +188,9 @@ def made_up(seconds, peak):
         "found": {"m": {"finds": 0.75, "right": 0.5}, "c": {"finds": 0.25, "right": 1}},
         "tiles": {},
         "options": {"m.onnx": {}},
-        "skipping": {"squares": 9, "clean": 0.5, "skipped": 0.25, "missed": 0.001},
+        "skipping": [
+            {"side": 256, "suspect": 5, "skipped": 0.25, "computed": 2.3, "defects": 9, "missed": 1}
+        ],
     }
 
 
@@ -193,7 +198,7 @@ def test_the_page_says_what_is_met_and_what_is_not():
     text = page(made_up(40, 1400), "plot.png")
     assert text.count(": met") == 5  # the seconds of a model without a name in the list have no aim
     assert "CUDA was not tried: there is no driver" in text
-    assert "0.1% of the damaged pixels" in text
+    assert "| 256 pixels, 5 of 255 | 25% | 2.30 | 1 of 9 |" in text
     assert "| c |  | 9 |  |  | 25% | 100% |" in text
     text = page(made_up(60, 3000), "plot.png")
     assert (
@@ -209,16 +214,18 @@ def test_the_plot_is_drawn(tmp_path):
     assert (tmp_path / "plot.png").stat().st_size > 1000
 
 
-def test_a_first_look_counts_what_it_would_miss(toy_model, tmp_path, monkeypatch):
-    clean = np.full((64, 64, 3), 128, np.uint8)
-    pair = type("Pair", (), {"damaged": clean.copy(), "true": np.zeros((64, 64), bool)})
-    pair.damaged[8:12, 8:12] = 255  # seen at half the size
-    pair.true[8:12, 8:12] = True
-    pair.true[40:42, 40:42] = True  # not seen
-    monkeypatch.setattr(skipping, "load_pairs", lambda _: [pair])
-    monkeypatch.setattr(skipping, "SIDE", 32)
-    found = skipping.look(find_model(toy_model), tmp_path)
-    assert found == {"squares": 4, "clean": 0.5, "skipped": 0.75, "missed": pytest.approx(4 / 20)}
+def test_a_first_look_counts_what_it_saves_and_what_it_would_miss(toy_model, tmp_path, monkeypatch):
+    scan = np.full((64, 64), 90, np.uint8)
+    scan[8:12, 8:12] = 255
+    scan[40:42, 40:42] = 140  # the first, less sensitive, does not see it
+    dull = write_toy_model(tmp_path / "dull.onnx", threshold=0.4)
+    cv2.imwrite(str(tmp_path / "scan.png"), scan)
+    monkeypatch.setattr(skipping, "load_scans", lambda *_: [SimpleNamespace(path=tmp_path / "scan.png")])
+    monkeypatch.setattr(skipping, "SIDES", (32,))
+    monkeypatch.setattr(skipping, "SUSPECT", (12,))
+    (found,) = skipping.look(find_model(dull), find_model(toy_model), tmp_path)
+    assert (found["skipped"], found["computed"]) == (0.75, 0.25 * (48 / 32) ** 2)
+    assert (found["defects"], found["missed"]) == (2, 1)
 
 
 def test_a_roll_is_killed_and_resumed(toy_model, tmp_path):
