@@ -19,7 +19,7 @@ MIDDLE = 1800
 SIDES = (256, 512)
 """Of the squares that are skipped or not, in pixels."""
 
-SUSPECT = (2, 5, 12, FOUND)
+SUSPECT = (2, 5, 12, FOUND, 64)
 """Probabilities times 255 from one of which on the first look calls a square suspicious."""
 
 _HALF = 128  # of 255
