@@ -1,4 +1,4 @@
-"""What would be gained by a first look of the small network, the large one seeing only what looks suspicious."""
+"""What would be gained if the small network looked first and the large one saw only what is suspicious."""
 
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,9 @@ def look(first: ModelInfo, second: ModelInfo, scans: Path) -> list[dict[str, Any
     Returns
     -------
     list
-        Of each way its ``side`` and ``suspect``; the share of squares ``skipped``; ``computed``, the pixels that
-        the second network still has to compute for each pixel of the scans, with its margins; how many
-        ``defects`` the second finds, and how many of them are ``missed``, because they lie in skipped squares.
+        Of each way its ``side`` and ``suspect``; the share of squares ``skipped``; ``computed``, the pixels
+        that the second network still has to compute for each pixel of the scans, with its margins; how many
+        ``defects`` the second finds, and how many are ``missed``, because they lie in skipped squares.
 
     Raises
     ------
