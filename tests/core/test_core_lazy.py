@@ -132,6 +132,7 @@ def test_from_zarr_to_zarr_memory_holds_only_some_blocks(toy_model, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # two minutes and a half of one core
 @linux_only
 def test_two_gigapixels_are_restored_where_there_are_two_gigabytes(tmp_path):
     """The picture alone would fill them; the network is the cheapest there can be: what is bright is dust."""
