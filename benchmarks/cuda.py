@@ -21,6 +21,7 @@ from unittest.mock import patch
 import numpy as np
 import onnxruntime
 
+from benchmarks import binding
 from benchmarks.page import table, verdict
 from benchmarks.scans import write_scan
 from benchmarks.stopwatch import Stopwatch
@@ -80,6 +81,7 @@ def measure(model: ModelInfo, provider: str, megapixels: Sequence[float], compar
         "restored": [{"megapixels": size, **restored(scans[size], model, provider)} for size in megapixels],
         "loads": list(loads(model, provider)),
         "engine": network_speed(model, LOADS[provider]),
+        "copies": list(binding.compare(model, LOADS[provider], np.dtype(np.uint16))),
         "difference": difference(scans[compared], model, provider),
     }
 
@@ -189,6 +191,10 @@ def page(results: Results) -> str:
             for each in results["loads"]
         ],
     )
+    copies = table(
+        ["16 bits", "MP/s", "apart at most"],
+        [[each["way"], f"{each['speed']:.1f}", f"{each['apart']:.5f}"] for each in results["copies"]],
+    )
     return f"""# On a graphics card
 
 Written by `python -m benchmarks.cuda`; do not edit.
@@ -211,6 +217,10 @@ The second of two runs, so that the session is warm; 16 bits.
 With its copies to the card and back; as the filter runs it {results["engine"]:.1f} MP/s.
 
 {tried}
+What other ways of moving the samples to the card and back would bring, on the same batches; *apart*: of the
+range, on noise, from what the filter gets.
+
+{copies}
 ## Against the processor
 
 On the same tiles {apart["masks"]:.4%} of the pixels change sides at a probability of one half; repairs differ

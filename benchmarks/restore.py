@@ -144,7 +144,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--megapixels", nargs="+", type=float, default=MEGAPIXELS, help="sizes of scans; default: %(default)s"
     )
     parser.add_argument("--evaluation", type=Path, help="figures of `training evaluate`: what is found")
-    parser.add_argument("--pairs", type=Path, help="validation pairs: what would skipping tiles bring?")
+    parser.add_argument(
+        "--scans", type=Path, help="real scans: what would a first look by the last model save?"
+    )
     args = parser.parse_args(argv)
     try:
         models = [find_model(model) for model in args.models]
@@ -158,8 +160,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             new["load"] = load
         if args.evaluation:
             new["found"] = found(args.evaluation, models)
-        if args.pairs:
-            new["skipping"] = look(models[0], args.pairs)
+        if args.scans:
+            new["skipping"] = look(models[-1], models[0], args.scans)
         results = joined(before, new)
         args.json.parent.mkdir(parents=True, exist_ok=True)
         write_page(
@@ -185,8 +187,13 @@ def _measured(part: str, models: Sequence[ModelInfo], megapixels: Sequence[float
     return by_name[part]()
 
 
-def found(evaluation: Path, models: Sequence[ModelInfo]) -> dict[str, float]:
-    """Return which share of the defects of the validation pairs each model and method finds.
+def found(evaluation: Path, models: Sequence[ModelInfo]) -> dict[str, dict[str, float]]:
+    """Return how much of the damage in the validation pairs each model and method finds.
+
+    Returns
+    -------
+    dict
+        Of each: which share of the defects it ``finds``, which of its marks are ``right``.
 
     Raises
     ------
@@ -195,13 +202,16 @@ def found(evaluation: Path, models: Sequence[ModelInfo]) -> dict[str, float]:
     """
     content = json.loads(evaluation.read_text())
     known = {model["sha256"] for model in content["models"]}
-    shares = {name: each["defects_found"] for name, each in content["groups"]["all"].items()}
+    shares = {
+        name: {"finds": each["defects_found"], "right": each["marks_right"]}
+        for name, each in content["groups"]["all"].items()
+    }
     result = {}
     for model in models:
         if model.sha256 not in known:
             raise DsrError(f"{evaluation} does not know {model.path.name} as it is; evaluate it first.")
         (result[f"`{model.path.name}`"],) = (
-            share for name, share in shares.items() if name.endswith(f"({model.path.stem})")
+            each for name, each in shares.items() if name.endswith(f"({model.path.stem})")
         )
     methods = ("median + threshold", "top-hat + Telea")
     return result | {f"OpenCV, {method}": shares[method] for method in methods}

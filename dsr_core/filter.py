@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -111,12 +110,16 @@ def predict(
         pixels.from_network(planes, repaired[tile.core], linear=linear)
         probability[tile.core] = pixels.encode(damage.clip(0, 1), probability.dtype)
 
-    ran, notes = yield from sweep(
-        info, provider, samples.shape[:2], read, write, linear=linear, stretch=stretch
-    )
-    holes = probability >= FOUND
+    def look() -> list[Scratch]:
+        wait_for(len(image))
+        return find_scratches(samples, linear=linear, places=places)
+
     with beside() as start:
-        looking = start(partial(find_scratches, samples, linear=linear, places=places))
+        looking = start(look)  # the network leaves room for it, and what follows the network does not wait
+        ran, notes = yield from sweep(
+            info, provider, samples.shape[:2], read, write, linear=linear, stretch=stretch
+        )
+        holes = probability >= FOUND
         add_grain(repaired, samples, holes, holes, linear=linear)
         lines: list[Scratch] = looking.result()
     found = Prediction(

@@ -23,7 +23,7 @@ METADATA = {
 }
 
 
-def write_toy_model(path: Path, metadata: dict[str, str] | None = None) -> Path:
+def write_toy_model(path: Path, metadata: dict[str, str] | None = None, threshold: float = 0.15) -> Path:
     """Write the toy model to ``path`` and return the path."""
     nodes = [
         helper.make_node(
@@ -41,6 +41,25 @@ def write_toy_model(path: Path, metadata: dict[str, str] | None = None) -> Path:
         helper.make_node("Mul", ["excess", "steepness"], ["logit"]),
         helper.make_node("Sigmoid", ["logit"], ["damage"]),
     ]
+    return write_model(path, nodes, {"threshold": threshold, "steepness": 40.0}, metadata)
+
+
+def write_model(
+    path: Path, nodes: list[onnx.NodeProto], numbers: dict[str, float], metadata: dict[str, str] | None = None
+) -> Path:
+    """Write a model of these nodes to ``path`` and return the path.
+
+    Parameters
+    ----------
+    path
+        Its folder is made.
+    nodes
+        They make ``repaired`` and ``damage`` of ``image``.
+    numbers
+        Constants by name.
+    metadata
+        Instead of the toy's.
+    """
     shape = ["n", 3, "height", "width"]
     graph = helper.make_graph(
         nodes,
@@ -51,8 +70,7 @@ def write_toy_model(path: Path, metadata: dict[str, str] | None = None) -> Path:
             helper.make_tensor_value_info("damage", TensorProto.FLOAT, ["n", 1, "height", "width"]),
         ],
         initializer=[
-            helper.make_tensor("threshold", TensorProto.FLOAT, [], [0.15]),
-            helper.make_tensor("steepness", TensorProto.FLOAT, [], [40.0]),
+            helper.make_tensor(name, TensorProto.FLOAT, [], [value]) for name, value in numbers.items()
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)

@@ -2,7 +2,9 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -27,6 +29,7 @@ from dsr_core.nn.checkpoint import save_checkpoint
 from dsr_core.nn.export import REQUIRED, export_onnx
 from dsr_core.nn.unet import UNet, UNetConfig
 from dsr_core.sweep import Load
+from tests.toy_model import write_toy_model
 
 SMALL = UNetConfig(widths=(8, 8, 16), encoder_blocks=(1, 1, 1), decoder_blocks=(1, 1))
 
@@ -155,9 +158,11 @@ def test_a_scan_that_is_measured_again_takes_the_place_of_the_first():
 def test_what_is_found_comes_from_the_evaluation_of_these_very_models(toy_model, tmp_path):
     model, file = find_model(toy_model), tmp_path / "evaluation.json"
     shares = {"model toy (toy)": 0.5, "median + threshold": 0.1, "top-hat + Telea": 0.2}
-    groups = {"all": {name: {"defects_found": share} for name, share in shares.items()}}
+    groups = {
+        "all": {name: {"defects_found": share, "marks_right": share / 2} for name, share in shares.items()}
+    }
     file.write_text(json.dumps({"models": [{"sha256": model.sha256}], "groups": groups}))
-    assert restore.found(file, [model])["`toy.onnx`"] == 0.5
+    assert restore.found(file, [model])["`toy.onnx`"] == {"finds": 0.5, "right": 0.25}
     file.write_text(json.dumps({"models": [{"sha256": "another"}], "groups": groups}))
     with pytest.raises(DsrError, match=r"does not know toy\.onnx as it is"):
         restore.found(file, [model])
@@ -180,10 +185,12 @@ def made_up(seconds, peak):
         "runs": runs,
         "networks": [{"name": "m", "kmac": 1, "type": "float32", "speed": 1}],
         "classical": {"c": 9},
-        "found": {"m": 0.75, "c": 0.25},
+        "found": {"m": {"finds": 0.75, "right": 0.5}, "c": {"finds": 0.25, "right": 1}},
         "tiles": {},
         "options": {"m.onnx": {}},
-        "skipping": {"squares": 9, "clean": 0.5, "skipped": 0.25, "missed": 0.001},
+        "skipping": [
+            {"side": 256, "suspect": 5, "skipped": 0.25, "computed": 2.3, "defects": 9, "missed": 1}
+        ],
     }
 
 
@@ -191,8 +198,8 @@ def test_the_page_says_what_is_met_and_what_is_not():
     text = page(made_up(40, 1400), "plot.png")
     assert text.count(": met") == 5  # the seconds of a model without a name in the list have no aim
     assert "CUDA was not tried: there is no driver" in text
-    assert "0.1% of the damaged pixels" in text
-    assert "| c |  | 9 |  |  | 25% |" in text
+    assert "| 256 pixels, 5 of 255 | 25% | 2.30 | 1 of 9 |" in text
+    assert "| c |  | 9 |  |  | 25% | 100% |" in text
     text = page(made_up(60, 3000), "plot.png")
     assert (
         "`model-3.onnx`, 24 megapixels, 16-bit TIFF in and out: seconds: **60**, at most 40: missed by 50%"
@@ -207,25 +214,41 @@ def test_the_plot_is_drawn(tmp_path):
     assert (tmp_path / "plot.png").stat().st_size > 1000
 
 
-def test_a_first_look_counts_what_it_would_miss(toy_model, tmp_path, monkeypatch):
-    clean = np.full((64, 64, 3), 128, np.uint8)
-    pair = type("Pair", (), {"damaged": clean.copy(), "true": np.zeros((64, 64), bool)})
-    pair.damaged[8:12, 8:12] = 255  # seen at half the size
-    pair.true[8:12, 8:12] = True
-    pair.true[40:42, 40:42] = True  # not seen
-    monkeypatch.setattr(skipping, "load_pairs", lambda _: [pair])
-    monkeypatch.setattr(skipping, "SIDE", 32)
-    found = skipping.look(find_model(toy_model), tmp_path)
-    assert found == {"squares": 4, "clean": 0.5, "skipped": 0.75, "missed": pytest.approx(4 / 20)}
+def test_a_first_look_counts_what_it_saves_and_what_it_would_miss(toy_model, tmp_path, monkeypatch):
+    scan = np.full((64, 64), 90, np.uint8)
+    scan[8:12, 8:12] = 255
+    scan[40:42, 40:42] = 140  # the first, less sensitive, does not see it
+    dull = write_toy_model(tmp_path / "dull.onnx", threshold=0.4)
+    cv2.imwrite(str(tmp_path / "scan.png"), scan)
+    monkeypatch.setattr(skipping, "load_scans", lambda *_: [SimpleNamespace(path=tmp_path / "scan.png")])
+    monkeypatch.setattr(skipping, "SIDES", (32,))
+    monkeypatch.setattr(skipping, "SUSPECT", (12,))
+    (found,) = skipping.look(find_model(dull), find_model(toy_model), tmp_path)
+    assert (found["skipped"], found["computed"]) == (0.75, 0.25 * (48 / 32) ** 2)
+    assert (found["defects"], found["missed"]) == (2, 1)
 
 
-def test_a_roll_is_measured_killed_and_resumed(toy_model, tmp_path):
-    found = roll.measure(tmp_path, 3, 0.02, [2], 50, str(toy_model))
-    assert found["MP/s"][2] > 0
-    assert found["killed after"] >= 1
-    assert "of 3 files restored, 0 failed" in found["resumed"]
-    assert found["different results"] == 1
+def test_a_roll_is_killed_and_resumed(toy_model, tmp_path):
+    found = roll.killed(tmp_path, 3, 0.02, str(toy_model))
+    assert 1 <= found["killed"] <= 3
+    assert (found["results"], found["different"], found["untouched"] <= found["killed"]) == (3, 1, True)
+    assert "of 3 files restored, 0 failed" in found["told"]
     assert (tmp_path / "report.html").is_file()
+    text = roll.page({"killed": found | {"machine": {"processor": "x", "cores": 2}, "load": 1.25}})
+    assert "| results at the end | 3 |" in text
+    assert "| other files beside them, the index aside | 0 |" in text
+    assert "On x, 2 cores, load in the minute before 1.2" in text
+
+
+def test_jobs_are_timed_on_storage_of_any_speed(toy_model, tmp_path):
+    found = roll.throughput(tmp_path, 2, 0.02, str(toy_model), [1, 2], [0, 50])
+    assert [(each["rate"], each["jobs"]) for each in found["speeds"]] == [(0, 1), (0, 2), (50, 1), (50, 2)]
+    assert min(each["speed"] for each in found["speeds"]) > 0
+    for each, made_up_speed in zip(found["speeds"], (2, 3, 1, 1.5), strict=True):
+        each["speed"] = made_up_speed
+    text = roll.page({"jobs": found | {"machine": {"processor": "x", "cores": 2}, "load": 0}})
+    assert "| as fast as this machine's | 2.00 | 3.00 | 1.50 |" in text
+    assert "| 50 MB/s | 1.00 | 1.50 | 1.50 |" in text
 
 
 def test_the_page_on_reliability_says_what_is_known_and_no_more():
@@ -267,7 +290,13 @@ def test_a_graphics_card_is_measured_and_the_page_rehearsed_on_the_processor(
     assert found["difference"]["masks"] == 0  # the same provider
     assert [each["batch"] for each in found["loads"]] == [1, 2]
     assert 0 < found["restored"][0]["network"] < found["restored"][0]["seconds"]
+    ways = {each["way"]: each for each in found["copies"]}
+    assert len(ways) == 4
+    whole = [way for way in ways if "float16" not in way]
+    assert [ways[way]["apart"] for way in whole] == [0, 0, 0]  # the same numbers, however they are moved
+    assert ways["the same, float16 inside"]["apart"] < 0.02  # a step of float16, times the toy's steepness
     text = page_file.read_text()
+    assert "| whole numbers, memory bound once |" in text
     assert "a rehearsal on cpu" in text
     assert "at most 1e-06: missed by" in text
     monkeypatch.setattr(cuda, "card_fault", lambda _: "there is no NVIDIA driver")
