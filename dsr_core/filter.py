@@ -119,9 +119,8 @@ def predict(
     found = Prediction(
         image, repaired, probability, info, ran, notes, linear, provider, stored, coding, stretch=stretch
     )
-    taken = take_off(lines, samples, repaired, probability, linear=linear)
     if lines:
-        maps = {"scratches": taken}
+        maps = {"scratches": take_off(lines, samples, repaired, probability, linear=linear)}
         evidence = {NETWORK: probability, **maps}
         found = replace(found, probability=joined(probability, maps), evidence=evidence)
     if infrared is None:
