@@ -1,0 +1,76 @@
+"""Damage that is wider than what the filter repairs: named, for it stays.
+
+At full size the network takes a torn strip or a blotch for a thing in the picture. In a picture of a quarter
+of the size the same is as narrow as the damage that it was trained on. So it looks a second time, at a
+sixteenth of the pixels, and what it finds there and did not find before is told.
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dsr_core.detect import distance_within, find_defects
+from dsr_core.options import Options
+from dsr_core.pixels import Image
+from dsr_core.prediction import Prediction
+
+_TIMES = 4  # smaller
+_SHORTEST = 1024  # pixels of the shorter side; in less, many things are as narrow as damage when reduced
+_WIDE = 16  # pixels
+_LEFT = 0.5  # of a place; where more was found at full size, it is repaired
+_LONG, _STRAIGHT = (
+    8,
+    1.25,
+)  # times its width; what is so long and hardly broader than that is no tear but a rail
+_CERTAIN = Options(sensitivity=0.2, lights="keep", grow=0)
+_BY_RESIZE = (np.uint8, np.uint16, np.float32, np.float64)
+
+
+def reduced(image: Image) -> Image | None:
+    """Return an image ``(H, W[, C])`` a quarter as large, or ``None`` where that would show too little."""
+    if min(image.shape[:2]) < _SHORTEST:
+        return None
+    known = image if image.dtype in _BY_RESIZE else image.astype(np.float64)
+    height, width = (side // _TIMES for side in image.shape[:2])
+    small = cv2.resize(known, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small.reshape(height, width, *image.shape[2:]), image.dtype)
+
+
+def remark(again: Prediction, found: NDArray[np.bool_]) -> str:
+    """Return what to tell about wide damage, ``""`` where there is none.
+
+    Parameters
+    ----------
+    again
+        Of the reduced picture.
+    found
+        ``(H, W)``: what is repaired in the picture itself.
+    """
+    places = find_left(again, found)
+    if not places:
+        return ""
+    width, height = max(places, key=lambda size: size[0] * size[1])
+    said = f"{len(places)} places look" if len(places) > 1 else "A place looks"
+    return (
+        f"{said} like damage that is too wide to be repaired, up to {width} x {height} pixels large; "
+        "mark such damage in a mask for --fill, or retouch it."
+    )
+
+
+def find_left(again: Prediction, found: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return width and height in pixels of each place of wide damage that is left; parameters as above."""
+    mask = find_defects(again, _CERTAIN)
+    size = mask.shape[1], mask.shape[0]
+    covered = cv2.resize(found.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
+    thick = np.zeros(count, np.float32)
+    np.maximum.at(thick, labels, 2 * distance_within(mask, slice(0, len(mask)), len(mask)))
+    share = np.bincount(labels.ravel(), covered.ravel(), count) / boxes[:, cv2.CC_STAT_AREA]
+    places = []
+    for number in range(1, count):
+        across, down = (int(boxes[number, side]) for side in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT))
+        shorter, longer, width = min(across, down), max(across, down), float(thick[number])
+        straight = longer > _LONG * width and shorter <= _STRAIGHT * width
+        if width * _TIMES >= _WIDE and share[number] < _LEFT and not straight:
+            places.append((across * _TIMES, down * _TIMES))
+    return places
