@@ -13,27 +13,22 @@ from dsr_core.detect import distance_within, find_defects
 from dsr_core.options import Options
 from dsr_core.pixels import Image
 from dsr_core.prediction import Prediction
+from dsr_core.pyramid import shrunk
 
 _TIMES = 4  # smaller
 _SHORTEST = 1024  # pixels of the shorter side; in less, many things are as narrow as damage when reduced
 _WIDE = 16  # pixels
 _LEFT = 0.5  # of a place; where more was found at full size, it is repaired
-_LONG, _STRAIGHT = (
-    8,
-    1.25,
-)  # times its width; what is so long and hardly broader than that is no tear but a rail
+_LONG = 8  # times its width; what is longer ...
+_STRAIGHT = 1.25  # ... in a box that is no broader than that is no tear but a rail or a mast
 _CERTAIN = Options(sensitivity=0.2, lights="keep", grow=0)
-_BY_RESIZE = (np.uint8, np.uint16, np.float32, np.float64)
 
 
 def reduced(image: Image) -> Image | None:
     """Return an image ``(H, W[, C])`` a quarter as large, or ``None`` where that would show too little."""
     if min(image.shape[:2]) < _SHORTEST:
         return None
-    known = image if image.dtype in _BY_RESIZE else image.astype(np.float64)
-    height, width = (side // _TIMES for side in image.shape[:2])
-    small = cv2.resize(known, (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(small.reshape(height, width, *image.shape[2:]), image.dtype)
+    return shrunk(image, *(side // _TIMES for side in image.shape[:2]))
 
 
 def remark(again: Prediction, found: NDArray[np.bool_]) -> str:
@@ -60,11 +55,10 @@ def remark(again: Prediction, found: NDArray[np.bool_]) -> str:
 def find_left(again: Prediction, found: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Return width and height in pixels of each place of wide damage that is left; parameters as above."""
     mask = find_defects(again, _CERTAIN)
-    size = mask.shape[1], mask.shape[0]
-    covered = cv2.resize(found.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    covered = shrunk(found.view(np.uint8) * np.uint8(255), *mask.shape) / 255
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
     thick = np.zeros(count, np.float32)
-    np.maximum.at(thick, labels, 2 * distance_within(mask, slice(0, len(mask)), len(mask)))
+    np.maximum.at(thick, labels, 2 * distance_within(mask, slice(0, len(mask)), len(mask)) - 1)
     share = np.bincount(labels.ravel(), covered.ravel(), count) / boxes[:, cv2.CC_STAT_AREA]
     places = []
     for number in range(1, count):
