@@ -282,6 +282,16 @@ def test_a_folder_without_the_right_to_write_is_named(folder, call, monkeypatch)
     assert "no right to write" in err
 
 
+def test_a_mask_that_would_be_blurred_is_refused_by_its_name_before_the_network_runs(
+    folder, call, monkeypatch
+):
+    monkeypatch.setattr(job, "restore_steps", None)
+    code, _, err = call("restore", "scan.tif", "-o", "out.tif", "--mask", "mask.jpg")
+    assert code == 1
+    assert "mask.jpg: JPEG would blur the mask" in err
+    assert ".part" not in err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
