@@ -14,7 +14,7 @@ from dsr_core.pixels import luminance, pick
 from dsr_core.prediction import NETWORK, Prediction
 
 SURE = 204  # 0.8 of 255; a component without such a pixel is faint
-FAINTER = 6  # the lower threshold of the hysteresis is the upper one divided by this
+FAINTER = 4  # the lower threshold of the hysteresis is the upper one divided by this
 FOUND = 255 // (2 * FAINTER)
 """Lowest probability that is repaired at the default sensitivity, times 255."""
 _HALF = 128  # of 255; what the default sensitivity finds has a pixel of that
@@ -51,7 +51,7 @@ def search(
     low: what is taken for damage by mistake has a high probability, too. What may be a light is trusted ever
     less there; the network is sure of a quarter of a starry sky.
 
-    Hysteresis: a component of the pixels above a sixth of the threshold counts if one of its pixels exceeds
+    Hysteresis: a component of the pixels above a quarter of the threshold counts if one of its pixels exceeds
     the threshold, so that a hair that fades along its length stays whole and no speck is repaired by half,
     while faint specks on their own are left alone.
     """

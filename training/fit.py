@@ -19,7 +19,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 
 from dsr_core.nn.checkpoint import load_checkpoint
 from training.config import Config, load_config
-from training.muon import multiplies_bfloat16
+from training.precision import multiplies_bfloat16
 from training.restorer import Restorer
 
 

@@ -21,8 +21,15 @@ import dsr_core
 from dsr_core.errors import DsrError
 from dsr_core.nn.unet import UNet
 from training.photos import Photos, list_photos, read_photo
+from training.precision import autocast
 
 SUSPECTED = 64  # of 255: half of what it takes to be repaired, so that near misses are learned from, too
+
+BUSY = 0.02
+"""Of the range: how far a pixel of busy ground differs from the mean of the five by five around it."""
+
+PLAIN = 0.25
+"""Share of busy pixels around a place, below which it is plain."""
 
 
 def false_alarms(photo: NDArray[np.uint8], model: str | Path) -> NDArray[np.float64]:
@@ -47,9 +54,32 @@ def false_alarms(photo: NDArray[np.uint8], model: str | Path) -> NDArray[np.floa
     return np.asarray(places[1:], np.float64)
 
 
+def plain(image: Tensor, cell: int) -> Tensor:
+    """Tell which cells lie on plain ground, such as a sky.
+
+    Parameters
+    ----------
+    image
+        ``(N, 3, H, W)`` in [0, 1], sides multiples of ``cell``.
+    cell
+        Side of a cell in pixels.
+
+    Returns
+    -------
+    Tensor
+        ``(N, 1, H / cell, W / cell)`` bool: less than :data:`PLAIN` of a cell and of those around it is busy.
+    """
+    level = image.mean(1, keepdim=True)
+    busy = (level - F.avg_pool2d(level, 5, 1, 2)).abs() > BUSY
+    return F.avg_pool2d(F.avg_pool2d(busy.float(), cell), 3, 1, 1, count_include_pad=False) < PLAIN
+
+
 @torch.no_grad()
 def suspected(net: UNet, photos: Photos, indices: Sequence[int], device: torch.device) -> Tensor:
     """Find what a network takes for damage in clean photographs at a half and a quarter of their size.
+
+    Places before a plain ground are left out: nobody tells a wire or a bird before the sky from a hair or a
+    speck, so that such places teach to leave damage.
 
     Returns
     -------
@@ -70,11 +100,11 @@ def suspected(net: UNet, photos: Photos, indices: Sequence[int], device: torch.d
             if min(h, w) < cell:
                 continue
             part = image[..., :h, :w].contiguous(memory_format=torch.channels_last)
-            with torch.autocast(device.type, torch.bfloat16):
+            with autocast(device):
                 logit = net(part)[1].float()
             # near misses are learned from, too
             area = F.avg_pool2d((logit > -1).float(), cell)[0, 0] * cell**2
-            at = area.nonzero()
+            at = (area * ~plain(part, cell)[0, 0]).nonzero()
             place = at * cell * shrunk + cell * shrunk // 2
             index = torch.full((len(at), 1), float(i), device=device)
             rows.append(torch.cat([index, place, area[at[:, 0], at[:, 1]].sqrt()[:, None]], 1).float())

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from training.precision import multiplies_bfloat16
+
 MOMENTUM = 0.95
 QUINTIC = (3.4445, -4.7750, 2.0315)  # of the iteration: fast for small singular values, near enough to one
 
@@ -31,12 +33,6 @@ def orthogonalise(matrices: Tensor, iterations: int = 5) -> Tensor:
         x = a * x + (b * gram + c * gram @ gram) @ x
     turned: Tensor = x.mT if tall else x
     return turned.to(matrices.dtype)
-
-
-def multiplies_bfloat16(device: torch.device) -> bool:
-    """Tell whether a device has units for matrices of bfloat16: without them it is slower than float32."""
-    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    return device.type == "cuda" or any(capabilities.get(name) for name in ("amx_bf16", "avx512_bf16"))
 
 
 class Muon(torch.optim.AdamW):

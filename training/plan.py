@@ -13,6 +13,25 @@ from training.reading import STRICT, Changes, read_yaml, structure
 
 
 @dataclass(frozen=True)
+class Joining:
+    """A network that joins an ensemble.
+
+    Parameters
+    ----------
+    checkpoint
+        Its file.
+    share
+        Of its logit in the mean.
+    shrink
+        1: it sees the picture as it is; 2: at half its size.
+    """
+
+    checkpoint: str
+    share: float
+    shrink: int = 1
+
+
+@dataclass(frozen=True)
 class Leg:
     """One network, trained for a time.
 
@@ -26,6 +45,10 @@ class Leg:
         Fields of ``UNetConfig``, for a network that starts from nothing.
     initial
         A checkpoint, or the name of an earlier leg, to start from instead.
+    members
+        Networks that find damage together with ``initial``; they are left as they are.
+    decoder
+        Train the decoder alone.
     crop, batch
         Side of the crops in pixels, and their number a step.
     rate
@@ -51,6 +74,8 @@ class Leg:
     seconds: float
     network: UNetConfig = field(default_factory=UNetConfig)
     initial: str | None = None
+    members: tuple[Joining, ...] = ()
+    decoder: bool = False
     crop: int = 256
     batch: int = 72
     rate: float = 0.012
@@ -110,6 +135,9 @@ def choose(legs: Sequence[Leg], names: Sequence[str], folder: Path) -> list[Leg]
         found = leg.initial in earlier or checkpoint(leg, folder).is_file()
         if leg.initial and not found:
             raise DsrError(f"Leg {leg.name} starts from {leg.initial}, which is no earlier leg and no file.")
+        missing = [member.checkpoint for member in leg.members if not Path(member.checkpoint).is_file()]
+        if missing:
+            raise DsrError(f"A member of leg {leg.name}, {missing[0]}, is no file.")
     return chosen
 
 

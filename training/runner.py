@@ -14,6 +14,7 @@ from dsr_core.nn.unet import UNet
 from training.damage import Triplet
 from training.losses import perceptual_term, repair_terms
 from training.muon import Muon
+from training.precision import autocast
 
 AVERAGE = 0.999
 """Decay of the moving average of the weights."""
@@ -51,22 +52,25 @@ class Runner:
     def terms(self, truth: Triplet) -> tuple[Tensor, Tensor]:
         """Return the sum of the repair terms, and the perceptual term before it is weighed."""
         image = truth.damaged.contiguous(memory_format=torch.channels_last)
-        kind = image.device.type
-        with torch.autocast(kind, torch.bfloat16, cache_enabled=False):
+        with autocast(image.device, cached=False):
             residual, logit = self.net(image)
         residual, logit = residual.float(), logit.float()
         base = torch.stack(list(repair_terms(image, residual, logit, truth).values())).sum()
         if self.judge is None:
             return base, base.new_zeros(())
-        with torch.autocast(kind, torch.bfloat16):
+        with autocast(image.device):
             return base, perceptual_term(self.judge, image, residual, logit, truth)
 
     def weigh(self, batches: Sequence[Triplet]) -> None:
         """Set the weight of the perceptual term so that it begins half as large as the others together."""
-        if self.judge is not None:
-            with torch.no_grad():
-                base, perceptual = (sum(terms) for terms in zip(*map(self.terms, batches), strict=True))
-            self.weight = float(0.5 * base / perceptual)
+        if self.judge is None:
+            return
+        training = self.net.training
+        self.net.eval()  # looking at batches must not move the norms' statistics
+        with torch.no_grad():
+            base, perceptual = (sum(terms) for terms in zip(*map(self.terms, batches), strict=True))
+        self.net.train(training)
+        self.weight = float(0.5 * base / perceptual)
 
     def _step(self, truth: Triplet) -> None:
         base, perceptual = self.terms(truth)
@@ -163,7 +167,7 @@ def recalibrate(net: UNet, batches: Sequence[Tensor]) -> None:
         norm.momentum = None  # a plain mean over the batches
     net.train()
     for image in batches:
-        with torch.autocast(image.device.type, torch.bfloat16):
+        with autocast(image.device):
             net(image.contiguous(memory_format=torch.channels_last))
     net.eval()
     for norm, momentum in zip(norms, momenta, strict=True):

@@ -22,13 +22,14 @@ from torch import Tensor
 
 from dsr_core.nn.checkpoint import load_checkpoint, save_checkpoint
 from dsr_core.nn.losses import PerceptualLoss
-from dsr_core.nn.unet import UNet
+from dsr_core.nn.unet import UNet, ensemble
 from dsr_core.nn.vgg import VGGFeatures
 from training.damage import Triplet
 from training.maker import Maker
 from training.mine import mine_half
 from training.pack import Data, unpack
 from training.plan import Leg, checkpoint, choose, read_plan
+from training.precision import autocast
 from training.runner import Runner, recalibrate
 from training.validation import measure
 
@@ -45,7 +46,7 @@ def assess(net: UNet, truth: Triplet) -> dict[str, float]:
     net.eval()
     outputs = []
     for part in truth.damaged.split(4):
-        with torch.autocast(part.device.type, torch.bfloat16):
+        with autocast(part.device):
             outputs.append(net(part.contiguous(memory_format=torch.channels_last)))
     residual, logit = (torch.cat(parts).float() for parts in zip(*outputs, strict=True))
     found = measure(residual, logit, truth)
@@ -91,6 +92,15 @@ class LegRun:
             net, known = load_checkpoint(checkpoint(self.leg, folder))
             self.steps_before = int(known.get("steps", 0))
             net.config = replace(net.config, caution=0.0)
+            if self.leg.members:
+                others = [
+                    (load_checkpoint(member.checkpoint)[0], member.shrink, member.share)
+                    for member in self.leg.members
+                ]
+                net = ensemble(net, others)
+            net.members.requires_grad_(requires_grad=False)
+            if self.leg.decoder:
+                net.freeze_encoder()
             return net
         torch.manual_seed(self.seed)
         return UNet(self.leg.network)

@@ -9,7 +9,7 @@ import torch
 
 from dsr_core.atomic import write_all
 from dsr_core.errors import DsrError
-from dsr_core.nn.unet import UNet, UNetConfig
+from dsr_core.nn.unet import Member, UNet, UNetConfig
 from dsr_core.nn.weights import UNREADABLE, read_weights
 
 FORMAT = "dsr-unet-1"
@@ -33,6 +33,11 @@ def save_checkpoint(path: str | Path, model: UNet, info: Mapping[str, str | int]
     write_all({Path(path): lambda temporary: torch.save(content, temporary)}, overwrite=True)
 
 
+def _config(stored: Mapping[str, Any]) -> UNetConfig:
+    members = (Member(_config(member["network"]), member["shrink"]) for member in stored.get("members", ()))
+    return UNetConfig(**{**stored, "members": tuple(members)})
+
+
 def load_checkpoint(path: str | Path) -> tuple[UNet, dict[str, str]]:
     """Return the U-Net of a checkpoint, in eval mode on the CPU, and what is said about it.
 
@@ -47,8 +52,7 @@ def load_checkpoint(path: str | Path) -> tuple[UNet, dict[str, str]]:
             f"'{path}' is not a checkpoint of format {FORMAT}; train one with `python -m training fit`."
         )
     try:
-        config: dict[str, Any] = dict(content["config"])
-        model = UNet(UNetConfig(**config))
+        model = UNet(_config(content["config"]))
         model.load_state_dict(content["state_dict"])
         info = {str(key): str(value) for key, value in content["info"].items()}
     except UNREADABLE as error:

@@ -53,20 +53,27 @@ class Face(nn.Module):
         super().__init__()
         self.model = copy.deepcopy(model).eval()
         fold_norms(self.model)
-        encoder = self.model.encoder
-        if isinstance(encoder, PlainEncoder):
-            first = encoder.stems[0]
-            assert isinstance(first, NormedConv)  # noqa: S101 - tells the type checker
-            first.conv = _strided(first.conv, model.config.unshuffle)
-            encoder.unshuffle = nn.Identity()
-        for up, fine in zip(self.model.ups, self.model.config.widths[-2::-1], strict=True):
-            assert isinstance(up, Upsample)  # noqa: S101
-            up.shuffle = nn.Sequential(up.shuffle, _identity(fine))
+        for net in self.model.modules():
+            if isinstance(net, UNet):
+                _rearrange(net)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(N, 3, H, W)`` to the repaired image ``(N, 3, H, W)`` and probability ``(N, 1, H, W)``."""
         residual, logit = self.model(image)
         return (image + residual).clamp(0, 1), torch.sigmoid(logit)
+
+
+def _rearrange(model: UNet) -> None:
+    """Make a network's layers, in place, such that onnxruntime computes the same with fewer steps."""
+    encoder = model.encoder
+    if isinstance(encoder, PlainEncoder):
+        first = encoder.stems[0]
+        assert isinstance(first, NormedConv)  # noqa: S101 - tells the type checker
+        first.conv = _strided(first.conv, model.config.unshuffle)
+        encoder.unshuffle = nn.Identity()
+    for up, fine in zip(model.ups, model.config.widths[-2::-1], strict=True):
+        assert isinstance(up, Upsample)  # noqa: S101
+        up.shuffle = nn.Sequential(up.shuffle, _identity(fine))
 
 
 def export_onnx(checkpoint: str | Path, output: str | Path, *, overwrite: bool = False) -> ModelInfo:
@@ -208,16 +215,26 @@ def _to_onnx(face: nn.Module, multiple_of: int) -> "onnx.ModelProto":
 
 
 def _store_half(model: "onnx.ModelProto") -> "onnx.ModelProto":
-    """Store the kernels as float16, each with a cast that onnxruntime folds when it loads the model."""
+    """Store the kernels as float16, each with a cast that onnxruntime folds when it loads the model.
+
+    Networks of an ensemble may share kernels, which are stored once.
+    """
     from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415
 
-    casts = []
+    casts, kept = [], []
+    stored: dict[tuple[tuple[int, ...], bytes], str] = {}
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if values.dtype == np.float32 and values.ndim > 1:
-            name = tensor.name
-            tensor.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.half"))
-            casts.append(helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT))
+        if values.dtype != np.float32 or values.ndim <= 1:
+            kept.append(tensor)
+            continue
+        half, name = values.astype(np.float16), f"{tensor.name}.half"
+        first = stored.setdefault((half.shape, half.tobytes()), name)
+        casts.append(helper.make_node("Cast", [first], [tensor.name], to=TensorProto.FLOAT))
+        if first == name:
+            kept.append(numpy_helper.from_array(half, name))
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
     nodes = [*casts, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)

@@ -1,6 +1,8 @@
 """The U-Net that repairs film damage: three residual channels and one damage logit."""
 
-from dataclasses import dataclass
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
@@ -11,6 +13,22 @@ from torch import Tensor, nn
 
 from dsr_core.errors import DsrError
 from dsr_core.nn.blocks import NormedConv, ResidualBlock, Upsample, local_contrast, push_pull
+
+
+@dataclass(frozen=True)
+class Member:
+    """A network of an ensemble, which finds damage and repairs nothing.
+
+    Parameters
+    ----------
+    network
+        Its dimensions.
+    shrink
+        1: it sees the picture as it is; 2: at half its size, where it sees twice as far and costs a quarter.
+    """
+
+    network: "UNetConfig"
+    shrink: int = 1
 
 
 @dataclass(frozen=True)
@@ -31,6 +49,8 @@ class UNetConfig:
         Taken from every damage logit on its way out.
     fill_levels
         Times that the picture is halved to fill holes from around; 0: down to the network's coarsest level.
+    members
+        Other networks, whose damage logits are added to this one's.
 
     Notes
     -----
@@ -45,6 +65,7 @@ class UNetConfig:
     unshuffle: int = 2
     caution: float = 0.0
     fill_levels: int = 0
+    members: tuple[Member, ...] = ()
 
     @property
     def stride(self) -> int:
@@ -52,9 +73,15 @@ class UNetConfig:
         return int(self.unshuffle * 2 ** (len(self.widths) - 1))
 
     @property
+    def halvings(self) -> int:
+        """Times that the picture is halved to fill holes from around."""
+        return max(self.stride.bit_length() - 1, self.fill_levels)
+
+    @property
     def multiple_of(self) -> int:
         """Height and width of the input must be multiples of this many pixels."""
-        return max(self.stride, int(2**self.fill_levels))
+        sides = (member.shrink * member.network.multiple_of for member in self.members)
+        return max([int(2**self.halvings), *sides])
 
 
 class PlainEncoder(nn.Module):
@@ -116,6 +143,8 @@ class UNet(nn.Module):
     correction of that fill and a share: the residual is ``share * (fill + correction - image)``. Opaque dirt
     is replaced (share 1); a translucent trace can be taken off instead (share below 0, the correction leading
     to the colour of the dirt), without the exact pixels of the image having to come through the network.
+
+    The logits of an ensemble's members are added to this one's before anything is filled.
     """
 
     def __init__(self, config: UNetConfig) -> None:
@@ -130,6 +159,7 @@ class UNet(nn.Module):
             for (fine, _), count in zip(pairs, config.decoder_blocks[::-1], strict=True)
         )
         self.head = Upsample(widths[0], 5, factor=config.unshuffle, kernel_size=3, normed=False)
+        self.members = nn.ModuleList(UNet(member.network) for member in config.members)
         # The filter starts as "nothing is damaged, and damage is filled from around": a rare-event prior on
         # the logit, a share of one, no correction.
         assert isinstance(self.head.conv, nn.Conv2d)  # noqa: S101 - tells the type checker
@@ -142,19 +172,26 @@ class UNet(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``(residual, logit)``."""
-        *skips, x = self.encoder(image)
-        for up, blocks in zip(self.ups, self.blocks, strict=True):
-            x = blocks(torch.relu(up(x) + skips.pop()))
-        correction, share, logit = self.head(x).split((3, 1, 1), dim=1)
+        correction, share, logit = self.outputs(image).split((3, 1, 1), dim=1)
+        for member, net in zip(self.config.members, self.members, strict=True):
+            logit = logit + _seen_at(image, net, member.shrink)
         residual = share * (self.fill(image, logit.detach()) + correction - image)
         # the fill uses the logit without the caution: half-trusted pixels would bleed into it
         return residual, logit - self.config.caution if self.config.caution else logit
+
+    def outputs(self, image: Tensor) -> Tensor:
+        """Return correction, share and the network's own logit, ``(N, 5, H, W)``."""
+        *skips, x = self.encoder(image)
+        for up, blocks in zip(self.ups, self.blocks, strict=True):
+            x = blocks(torch.relu(up(x) + skips.pop()))
+        outputs: Tensor = self.head(x)
+        return outputs
 
     def fill(self, image: Tensor, logit: Tensor) -> Tensor:
         """Return the image with what the logit ``(N, 1, H, W)`` takes for damage filled from around it."""
         clean = torch.sigmoid(-F.max_pool2d(logit, 3, stride=1, padding=1))
         known = clean.square().square()  # half damaged: unknown
-        half = push_pull(image, known, self.config.multiple_of.bit_length() - 1)
+        half = push_pull(image, known, self.config.halvings)
         return F.interpolate(half, scale_factor=2, mode="bilinear", align_corners=False)
 
     def load_encoder(self, weights: str | Path) -> None:
@@ -179,3 +216,47 @@ class UNet(nn.Module):
         """
         self.encoder.requires_grad_(not frozen)
         self.encoder.train(self.training and not frozen)
+
+
+def _seen_at(image: Tensor, net: nn.Module, shrink: int) -> Tensor:
+    """Return a network's own logit ``(N, 1, H, W)`` of an image that it sees shrunk."""
+    assert isinstance(net, UNet)  # noqa: S101 - tells the type checker
+    if shrink == 1:
+        return net.outputs(image)[:, 4:]
+    logit = net.outputs(F.avg_pool2d(image, shrink))[:, 4:]
+    return F.interpolate(logit, scale_factor=shrink, mode="bilinear", align_corners=False)
+
+
+def ensemble(net: UNet, others: Sequence[tuple[UNet, int, float]]) -> UNet:
+    """Return a network whose damage logit is a weighted mean of several; none of them is changed.
+
+    Parameters
+    ----------
+    net
+        The one that repairs.
+    others
+        A network, how far the picture is shrunk for it, and its share in the mean; ``net`` has the rest.
+    """
+    shares = [share for *_, share in others]
+    first, *rest = (
+        _weighed(part, share)
+        for part, share in zip([net, *(n for n, *_ in others)], [1 - sum(shares), *shares], strict=True)
+    )
+    members = (Member(part.config, shrink) for part, (_, shrink, _) in zip(rest, others, strict=True))
+    first.members = nn.ModuleList(rest)
+    first.config = replace(net.config, members=tuple(members))
+    return first.eval()
+
+
+def _weighed(net: UNet, share: float) -> UNet:
+    """Return a copy with its logit multiplied by a share, without caution."""
+    copied = copy.deepcopy(net)
+    copied.config = replace(net.config, caution=0.0)
+    last = copied.head.conv
+    assert isinstance(last, nn.Conv2d)  # noqa: S101 - tells the type checker
+    assert last.bias is not None  # noqa: S101
+    subpixels = net.config.unshuffle**2
+    with torch.no_grad():
+        last.weight[-subpixels:] *= share
+        last.bias[-subpixels:] *= share
+    return copied

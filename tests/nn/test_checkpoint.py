@@ -11,10 +11,12 @@ from dsr_core.nn.unet import UNet, UNetConfig
 from tests.nn.small_model import INFO
 
 
-def test_round_trip_keeps_config_weights_and_info(model, tmp_path):
+@pytest.mark.parametrize("kind", ["model", "trio"])
+def test_round_trip_keeps_config_weights_and_info(kind, request, tmp_path):
+    model = request.getfixturevalue(kind)
     save_checkpoint(tmp_path / "a.pt", model, INFO)
     again, info = load_checkpoint(tmp_path / "a.pt")
-    image = torch.rand(1, 3, 16, 24)
+    image = torch.rand(1, 3, 16, 32)
     assert again.config == model.config
     assert info == {key: str(value) for key, value in INFO.items()}
     assert not again.training

@@ -13,7 +13,7 @@ from dsr_core.nn.checkpoint import save_checkpoint
 from dsr_core.nn.export import TOLERANCE, Face, export_onnx, measure_margin
 from dsr_core.nn.probe import damaged_images
 from dsr_core.nn.resnet import WIDTHS
-from dsr_core.nn.unet import UNet, UNetConfig
+from dsr_core.nn.unet import UNet, UNetConfig, ensemble
 from tests.nn.small_model import INFO
 
 
@@ -30,7 +30,9 @@ def exported(model, tmp_path_factory):
     return export_onnx(folder / "model.pt", folder / "model.onnx")
 
 
-def test_the_face_equals_the_formula(model):
+@pytest.mark.parametrize("kind", ["model", "trio"])
+def test_the_face_equals_the_formula(kind, request):
+    model = request.getfixturevalue(kind)
     image = damaged_images(1, 32)
     with torch.no_grad():
         residual, logit = model(image)
@@ -51,6 +53,28 @@ def test_onnxruntime_gives_what_pytorch_gives_at_sizes_never_traced(exported, mo
         for ours, theirs in zip(found, expected, strict=True):
             assert ours.dtype == np.float32
             assert np.abs(ours - theirs.numpy()).max() <= TOLERANCE
+
+
+def test_an_ensemble_is_one_file(trio, tmp_path):
+    save_checkpoint(tmp_path / "trio.pt", trio, INFO)
+    exported = export_onnx(tmp_path / "trio.pt", tmp_path / "trio.onnx")
+    session = ort.InferenceSession(exported.path, providers=["CPUExecutionProvider"])
+    image = damaged_images(1, 48)
+    with torch.no_grad():
+        expected = Face(trio)(image)
+    for ours, theirs in zip(session.run(None, {"image": image.numpy()}), expected, strict=True):
+        assert np.abs(ours - theirs.numpy()).max() <= TOLERANCE
+    assert exported.multiple_of == 16
+
+
+def test_kernels_that_networks_share_are_stored_once(model, tmp_path):
+    sizes = []
+    for name, others in (("one", []), ("same", [(model, 2, 0.5)])):
+        save_checkpoint(tmp_path / f"{name}.pt", ensemble(model, others), INFO)
+        export_onnx(tmp_path / f"{name}.pt", tmp_path / f"{name}.onnx")
+        stored = onnx.load(tmp_path / f"{name}.onnx").graph.initializer
+        sizes.append(sum(len(tensor.raw_data) for tensor in stored))
+    assert sizes[1] < 1.1 * sizes[0]
 
 
 def test_what_the_file_says_about_itself(exported):

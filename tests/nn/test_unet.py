@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812
 
 from dsr_core.errors import DsrError
 from dsr_core.nn.blocks import NormedConv, Upsample, fold_norms, local_contrast, push_pull
+from dsr_core.nn.probe import damaged_images
 from dsr_core.nn.resnet import WIDTHS, ResNet34Encoder
 from dsr_core.nn.unet import UNet, UNetConfig
 from tests.nn.small_model import SMALL
@@ -32,6 +34,18 @@ def test_a_new_network_calls_nothing_damaged():
     torch.manual_seed(0)
     _, logit = UNet(SMALL)(torch.rand(1, 3, 32, 32))
     assert torch.sigmoid(logit).max() < 0.1
+
+
+def test_the_logit_of_an_ensemble_is_the_mean_of_its_networks(model, trio):
+    image = damaged_images(1, 64)
+    same, halved = trio.members
+    with torch.no_grad():
+        own, logit = model(image)[1], trio(image)[1]
+        beside, coarse = same.outputs(image)[:, 4:], halved.outputs(F.avg_pool2d(image, 2))[:, 4:]
+    wide = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+    torch.testing.assert_close(logit, own / 2 + beside + wide)
+    assert trio.config.multiple_of == 2 * model.config.multiple_of
+    assert not model.members  # what was joined is as it was
 
 
 def test_upsampling_starts_without_a_checkerboard():

@@ -13,17 +13,26 @@ from training.photos import Photos
 SIDE, PLACE = 256, (192, 64)  # the photograph's; row and column of its only mark
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """Two flat photographs, the second with a white square that nobody should take for dust."""
-    made = tmp_path / "photos"
-    made.mkdir()
+def photographs(folder, ground):
+    """Write two photographs of a ground, one with a white square that nobody should take for dust."""
+    folder.mkdir()
     for name in ("plain", "marked"):
-        picture = np.full((SIDE, SIDE, 3), 60, np.uint8)
+        picture = cv2.cvtColor(ground, cv2.COLOR_GRAY2BGR)
         if name == "marked":
             picture[PLACE[0] - 4 : PLACE[0] + 4, PLACE[1] - 4 : PLACE[1] + 4] = 255
-        cv2.imwrite(str(made / f"{name}.png"), picture)
-    return made
+        cv2.imwrite(str(folder / f"{name}.png"), picture)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return photographs(tmp_path / "photos", np.full((SIDE, SIDE), 60, np.uint8))
+
+
+@pytest.fixture
+def gravel(tmp_path):
+    stones = np.random.default_rng(0).integers(20, 100, (SIDE // 4, SIDE // 4), np.uint8)
+    return photographs(tmp_path / "gravel", np.kron(stones, np.ones((4, 4), np.uint8)))
 
 
 @pytest.fixture
@@ -78,8 +87,8 @@ class SeesLight(torch.nn.Module):
         return image * 0, image.mean(1, keepdim=True) * 20 - 10
 
 
-def test_a_network_in_training_mines_at_two_sizes(folder):
-    photos = Photos(sorted(folder.iterdir()))
+def test_a_network_in_training_mines_at_two_sizes(gravel):
+    photos = Photos(sorted(gravel.iterdir()))
     net = SeesLight().train()
     found = mine.suspected(net, photos, range(2), torch.device("cpu"))
     assert not net.training
@@ -90,8 +99,13 @@ def test_a_network_in_training_mines_at_two_sizes(folder):
     assert mine.suspected(net, photos, [1], torch.device("cpu")).shape == (0, 4)
 
 
-def test_every_other_photograph_is_mined_and_the_rest_keep_their_places(folder):
+def test_what_lies_before_a_plain_ground_is_left_out(folder):
     photos = Photos(sorted(folder.iterdir()))
+    assert mine.suspected(SeesLight(), photos, [0], torch.device("cpu")).shape == (0, 4)
+
+
+def test_every_other_photograph_is_mined_and_the_rest_keep_their_places(gravel):
+    photos = Photos(sorted(gravel.iterdir()))
     mine.mine_half(SeesLight(), photos, 1, torch.device("cpu"))
     assert photos.places is None  # the plain one holds nothing
     photos.places = torch.tensor([[0.0, 1, 2, 3], [1.0, 4, 5, 6]])

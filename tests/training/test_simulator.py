@@ -14,7 +14,7 @@ from training.damage.details import DETAILS, detail_plates, plates_of
 from training.damage.draw import Draw
 from training.damage.drawing import Drawing, draw_plates, load_drawing
 from training.damage.film import LUMA, blur, grain, halve_chroma, jpeg
-from training.damage.marks import lay_points, lay_streaks
+from training.damage.marks import lay_points, lay_stains, lay_streaks
 from training.damage.plates import HAIRS, defect_spots, hair_plate, outline_plate, procedural_plate
 from training.damage.scene import border_line, lay_boxes, misalign, mount, narrow_range, repeat_border
 from training.damage.visible import visible
@@ -330,6 +330,18 @@ def test_points_are_small_and_of_many_opacities():
     assert change[altered].std() > 0.05
 
 
+def test_stains_are_crumbled_and_of_one_or_two_dyes():
+    image = grey()
+    mono = torch.zeros(16, 1, 1, 1, dtype=torch.bool)
+    change = (lay_stains(image, mono, frames(16)) - image).abs()
+    altered = change.amax(1) > 0.02
+    assert 1e-3 < altered.float().mean() < 0.4
+    strongest = change.flatten(2).amax(-1)  # of each channel, (N, 3)
+    assert (strongest.amax(1) > 2 * strongest.amin(1)).float().mean() > 0.5
+    grey_too = lay_stains(image, torch.ones_like(mono), frames(16))
+    assert (grey_too - grey_too.mean(1, keepdim=True)).abs().max() < 1e-5
+
+
 def test_streaks_are_thin_and_all_in_one_direction():
     image = grey(24)
     mono = torch.zeros(24, 1, 1, 1, dtype=torch.bool)
@@ -410,7 +422,7 @@ def test_colour_at_half_resolution_keeps_the_brightness():
 
 def test_what_never_happens_takes_no_random_numbers(simulator, photos):
     plain = damage(simulator, photos)
-    named = damage(simulator, photos, points=0.0, streaks=0.0, boxes=0.0, narrow=0.0, soft=0.0)
+    named = damage(simulator, photos, points=0.0, stains=0.0, streaks=0.0, boxes=0.0, narrow=0.0, soft=0.0)
     assert torch.equal(plain.damaged, named.damaged)
 
 

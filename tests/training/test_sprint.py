@@ -14,7 +14,7 @@ from dsr_core.nn.checkpoint import load_checkpoint, save_checkpoint
 from dsr_core.nn.unet import UNet, UNetConfig
 from training.__main__ import main
 from training.pack import unpack
-from training.plan import Leg, choose, read_plan
+from training.plan import Joining, Leg, choose, read_plan
 from training.sprint import LegRun, rate
 
 TINY = UNetConfig(widths=(8, 8), encoder_blocks=(1, 1), decoder_blocks=(1,))
@@ -85,6 +85,8 @@ def test_legs_are_chosen_by_name_and_need_something_to_start_from(tmp_path):
     assert choose(legs[:2], [], tmp_path) == legs[:2]
     with pytest.raises(DsrError, match="Leg b starts from a, which is no earlier leg and no file"):
         choose(legs, ["b"], tmp_path)
+    with pytest.raises(DsrError, match="A member of leg d, none, is no file"):
+        choose([Leg("d", 1, members=(Joining("none", 0.5),))], [], tmp_path)
     (tmp_path / "a.pt").touch()
     assert choose(legs, ["b"], tmp_path) == legs[1:2]
     with pytest.raises(DsrError, match="Leg c starts from"):

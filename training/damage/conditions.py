@@ -57,6 +57,8 @@ class Conditions:
         Share of a picture's pixels on which such dust lies (log-uniform).
     point_growth
         Share of the pixels around each that it covers, too.
+    stains
+        Probability of soft crumbled stains, most of them in one dye, such as mould.
     streaks
         Probability of straight thin streaks along the film, as cameras and squeegees rub them in.
     faint
@@ -97,6 +99,7 @@ class Conditions:
     points: float = 0.0
     point_density: tuple[float, float] = (1e-4, 2e-2)
     point_growth: tuple[float, float] = (0.0, 0.5)
+    stains: float = 0.0
     streaks: float = 0.0
     faint: float = 0.0
     boxes: float = 0.0

@@ -1,7 +1,9 @@
-"""Damage that is drawn and not cut from plates: points, streaks and long scratches.
+"""Damage that is drawn and not cut from plates: points, stains, streaks and long scratches.
 
 Every function takes images ``(N, 3, H, W)`` in [0, 1] and returns damaged ones; values may leave [0, 1].
 """
+
+import math
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -11,6 +13,7 @@ from training.damage.draw import Draw, constant
 from training.damage.film import LUMA, blur, smooth_noise
 
 _SCRATCHES = 4  # at most, in a picture
+_STAINS = 10
 _STREAKS = 48
 
 
@@ -63,6 +66,59 @@ def lay_points(
     tint = draw.normal3()[..., None, None] * 0.06 * ~mono
     colour = (torch.where(bright, high, low) + tint).clamp(0, 1)
     return torch.lerp(image, colour.expand_as(image), coverage)
+
+
+def lay_stains(image: Tensor, mono: Tensor, draw: Draw) -> Tensor:
+    """Draw soft stains such as mould and crystals: crumbled, in one or two dyes, with a halo around them.
+
+    On three-plate colour each lies in one plane and has a pure colour; on film it eats a dye or leaves one.
+
+    Parameters
+    ----------
+    image
+        ``(N, 3, H, W)``.
+    mono
+        ``(N, 1, 1, 1)`` bool: black-and-white pictures, on which stains are grey.
+    draw
+        Random numbers for N frames.
+    """
+    n, _, h, w = image.shape
+    device, rng = image.device, draw.rng
+
+    def table(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(n, _STAINS, 1, 1, generator=rng, device=device)
+
+    rows = torch.arange(h, device=device, dtype=torch.float32)[:, None]
+    columns = torch.arange(w, device=device, dtype=torch.float32)
+    size = draw.log_uniform(2, 16)[:, None, None, None] * torch.exp(table(-0.7, 0.7))  # sigma in pixels
+    y, x, angle = rows - table(0, h), columns - table(0, w), table(0, math.pi)
+    along, across = x * angle.cos() + y * angle.sin(), y * angle.cos() - x * angle.sin()
+    distance = (along / size) ** 2 + (across / (size * table(0.3, 1))) ** 2
+    there = torch.arange(_STAINS, device=device) < draw.log_uniform(1, _STAINS)[:, None]
+    outline = (torch.exp(-0.5 * distance) * there[..., None, None]).amax(1, keepdim=True)
+    # crumbs of two sizes, of which the fine ones may be missing
+    crumbs = smooth_noise(n, 2, h, w, 9, rng) + draw.uniform(0, 1.2)[:, None, None, None] * smooth_noise(
+        n, 2, h, w, 3, rng
+    )
+    filled = draw.uniform(-0.5, 1.5)[:, None, None, None]
+    coverage = (2 * outline * (crumbs + filled)).clamp(0, 1) * outline.sqrt()
+    coverage = blur(coverage, draw.uniform(0.5, 1.4), radius=3)
+    halo = blur(coverage, draw.uniform(2, 3), radius=6)
+    ring = (draw.uniform(0, 0.8) * draw.chance(0.6))[:, None, None, None]
+    coverage = coverage - ring * halo
+
+    strength = draw.log_uniform(0.06, 0.6)[:, None, None]
+    lone = F.one_hot(torch.randint(3, (n, 2), generator=rng, device=device), 3).float()
+    sign = torch.where(torch.rand(n, 2, 1, generator=rng, device=device) < 0.5, -1.0, 1.0)
+    dyes = strength * sign * (lone + draw.uniform(0, 0.5)[:, None, None] * draw.chance(0.5)[:, None, None])
+    dyes[:, 1] *= draw.chance(0.6)[:, None]
+    dyes = torch.where(mono[:, 0], dyes.mean(-1, keepdim=True).expand_as(dyes), dyes)
+    return image + torch.einsum("nkhw,nkc->nchw", coverage, dyes)
+
+
+def fade(damaged: Tensor, clean: Tensor, draw: Draw) -> Tensor:
+    """Take from all damage of a frame an eighth to a half of its strength."""
+    return torch.lerp(clean, damaged, draw.log_uniform(0.12, 0.5)[:, None, None, None])
 
 
 def lay_streaks(image: Tensor, mono: Tensor, draw: Draw) -> Tensor:

@@ -20,7 +20,7 @@ from training.damage.conditions import Conditions
 from training.damage.draw import Draw, constant
 from training.damage.drawing import Drawing, draw_plates
 from training.damage.film import blur, grain, halve_chroma, jpeg, sharpen, smooth_noise
-from training.damage.marks import lay_points, lay_scratches, lay_streaks
+from training.damage.marks import fade, lay_points, lay_scratches, lay_stains, lay_streaks
 from training.damage.plates import HAIRS
 from training.damage.scene import (
     add_details,
@@ -183,16 +183,17 @@ class FilmDamage:
         return _some(clean, c.edged, draw, lambda x, d, _: border_line(x, d)), side
 
     def _damage(self, clean: Tensor, mono: Tensor, draw: Draw) -> Tensor:
-        """Lay dust, points, scratches and streaks on pictures, and leave some of them clean."""
+        """Lay dust, points, stains, scratches and streaks on pictures, and leave some of them clean."""
         c = self.conditions
         damaged = self._lay_dust(clean, mono, draw)
         points = c.dark, c.point_density, c.point_growth
         damaged = _some(damaged, c.points, draw, lambda x, d, k: lay_points(x, mono[k], d, *points))
+        damaged = _some(damaged, c.stains, draw, lambda x, d, k: lay_stains(x, mono[k], d))
         scratched = draw.chosen(c.scratches)
         if len(scratched):
             damaged[scratched] = lay_scratches(damaged[scratched], mono[scratched], draw.of(scratched))
         damaged = _some(damaged, c.streaks, draw, lambda x, d, k: lay_streaks(x, mono[k], d))
-        damaged = _some(damaged, c.faint, draw, lambda x, d, k: _faded(x, clean[k], d)).clamp(0, 1)
+        damaged = _some(damaged, c.faint, draw, lambda x, d, k: fade(x, clean[k], d)).clamp(0, 1)
         return torch.where(draw.chance(c.clean)[:, None, None, None], clean, damaged)
 
     def _store(self, both: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
@@ -293,8 +294,3 @@ def _some(
         if len(chosen):
             image[chosen] = change(image[chosen], draw.of(chosen), chosen)
     return image
-
-
-def _faded(damaged: Tensor, clean: Tensor, draw: Draw) -> Tensor:
-    """Take from all damage of a frame an eighth to a half of its strength."""
-    return torch.lerp(clean, damaged, draw.log_uniform(0.12, 0.5)[:, None, None, None])
