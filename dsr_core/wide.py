@@ -58,7 +58,9 @@ def find_left(again: Prediction, found: NDArray[np.bool_]) -> list[tuple[int, in
     covered = shrunk(found.view(np.uint8) * np.uint8(255), *mask.shape) / 255
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
     thick = np.zeros(count, np.float32)
-    np.maximum.at(thick, np.asarray(labels, np.intp), 2 * distance_within(mask, slice(0, len(mask)), len(mask)) - 1)
+    np.maximum.at(
+        thick, np.asarray(labels, np.intp), 2 * distance_within(mask, slice(0, len(mask)), len(mask)) - 1
+    )
     share = np.bincount(labels.ravel(), covered.ravel(), count) / boxes[:, cv2.CC_STAT_AREA]
     places = []
     for number in range(1, count):

@@ -136,7 +136,7 @@ def measured_on_film(box):
 
 
 def blotch():
-    tifffile.imwrite("blotch.tif", (255 * blotches((300, 800))).astype(np.uint8))
+    tifffile.imwrite("blotch.tif", (255 * blotches((300, 950))).astype(np.uint8))
     return "blotch.tif"
 
 

@@ -17,7 +17,7 @@ def blotches(*places):
     picture = 0.05 + 0.95 * columns / SIDE
     for row, column in places:
         distance = 0 * rows if row is None else rows - row
-        picture -= 0.5 * np.exp(-(distance**2 + (columns - column) ** 2) / 2 / 12**2)
+        picture -= 0.8 * np.exp(-(distance**2 + (columns - column) ** 2) / 2 / 12**2)
     return picture
 
 
@@ -26,30 +26,30 @@ def told(result):
 
 
 def test_wide_damage_is_told_and_stays(toy_model):
-    picture = blotches((300, 700), (300, 900), (800, 800))
+    picture = blotches((300, 950), (600, 950), (900, 950))
     result = restore(picture, model=toy_model, provider="cpu")
     assert not result.mask.any()
     assert np.array_equal(result.image, picture)
     (note,) = told(result)
     assert note.startswith("3 places look")
-    one = restore(blotches((300, 800)), model=toy_model, provider="cpu")
+    one = restore(blotches((300, 950)), model=toy_model, provider="cpu")
     assert told(one)[0].startswith("A place looks")
 
 
 @pytest.mark.parametrize("kind", ["uint8", "uint16", "uint32", "float16", "float64"])
 def test_of_every_type(toy_model, kind):
-    picture = blotches((300, 800))
+    picture = blotches((300, 950))
     white = np.iinfo(kind).max if np.dtype(kind).kind == "u" else 1
     samples = (picture.astype(np.float64) * white).astype(kind)
     assert told(restore(np.dstack([samples] * 3), model=toy_model, provider="cpu"))
 
 
 def test_what_runs_straight_along_the_frame_is_no_tear(toy_model):
-    assert not told(restore(blotches((None, 800)), model=toy_model, provider="cpu"))
+    assert not told(restore(blotches((None, 950)), model=toy_model, provider="cpu"))
 
 
 def test_a_small_picture_a_part_and_a_mask_of_ones_own_get_no_second_look(toy_model):
-    picture = blotches((300, 800))
+    picture = blotches((300, 950))
     assert not told(restore(picture[:1000], model=toy_model, provider="cpu"))
     for more in ({"only": (0, 0, SIDE, SIDE)}, {"mask": np.zeros((SIDE, SIDE), bool)}):
         assert not told(restore(picture, model=toy_model, provider="cpu", **more))
@@ -75,4 +75,4 @@ def test_a_second_look_that_fails_costs_nothing_but_its_remark(toy_model, monkey
         return real(image, **rest)
 
     monkeypatch.setattr(dsr_core.filter, "predict", once)
-    assert restore(blotches((300, 800)), model=toy_model, provider="cpu").notes == ()
+    assert restore(blotches((300, 950)), model=toy_model, provider="cpu").notes == ()
