@@ -22,6 +22,7 @@ import numpy as np
 import onnxruntime
 
 from benchmarks import binding
+from benchmarks.command import ended
 from benchmarks.page import table, verdict
 from benchmarks.scans import write_scan
 from benchmarks.stopwatch import Stopwatch
@@ -240,15 +241,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--compared", type=float, default=COMPARED, metavar="MP", help="default: %(default)s")
     args = parser.parse_args(argv)
-    try:
+
+    def work() -> None:
         results = measure(find_model(args.model), args.provider, args.megapixels, args.compared)
         texts = {args.json: json.dumps(results, indent=1) + "\n", args.markdown: page(results)}
         args.json.parent.mkdir(parents=True, exist_ok=True)
         write_all({path: partial(write_text, text) for path, text in texts.items()}, overwrite=True)
-    except DsrError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+
+    return ended(work)
 
 
 if __name__ == "__main__":

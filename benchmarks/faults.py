@@ -1,5 +1,6 @@
 """Other programs and machines get in the way: kills, full disks, too little memory, broken models."""
 
+import math
 import os
 import random
 import re
@@ -13,12 +14,13 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
 import numpy as np
 import onnx
+import psutil
 import tifffile
 import torch
 import yaml
@@ -76,26 +78,39 @@ def _kill(
 ) -> Iterator[dict[str, int]]:
     """Kill a command at random moments, and yield after each what ``check`` has found so far.
 
-    In the end it is let finish once.
+    A moment is an amount of processor time, for what else the machine does must not move it. In the end the
+    command is let finish once.
     """
     chance, counted = random.Random(7), Counter[str]()  # noqa: S311 -- no secret
-    before = time.monotonic()
-    _end(_start(command, folder))
-    whole = time.monotonic() - before
+    whole = _work(_start(command, folder), math.inf)
     for _ in range(times):
         child = _start(command, folder)
-        try:
-            child.communicate(timeout=whole * chance.uniform(0.2, 1.1))
-            counted["ended before"] += 1
-        except subprocess.TimeoutExpired:
+        _work(child, whole * chance.uniform(0.2, 1.1))
+        if child.poll() is None:
             child.send_signal(signal.SIGKILL)
             child.communicate()
             counted["killed"] += 1
+        else:
+            counted["ended before"] += 1
         counted.update(check())
         yield dict(counted)
     child = _start(command, folder)
     counted["next run failed"] = int(not _end(child).startswith("exit code 0"))
     yield dict(counted)
+
+
+def _work(child: subprocess.Popen[str], seconds: float) -> float:
+    """Let a command work for so many seconds of processor time, or to its end; return how many it took."""
+    took, process = 0.0, psutil.Process(child.pid)
+    while took < seconds:
+        with suppress(psutil.Error):  # it has ended
+            took = sum(process.cpu_times()[:2])
+        try:
+            child.communicate(timeout=0.01)
+        except subprocess.TimeoutExpired:
+            continue
+        break
+    return took
 
 
 def kill_restore(times: int) -> Iterator[dict[str, int]]:
@@ -150,6 +165,8 @@ def kill_fit(times: int) -> Iterator[dict[str, int]]:
             steps = _steps(run / "last.ckpt", reached)
             if steps < reached:
                 yield "checkpoint older than before, or broken"
+            elif steps > reached:
+                yield "runs that left a newer checkpoint"
             reached = steps
             if (run / "model.pt").exists():
                 try:

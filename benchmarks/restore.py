@@ -25,6 +25,7 @@ import torch
 from tqdm import tqdm
 
 from benchmarks import peers, speed
+from benchmarks.command import ended
 from benchmarks.page import Results, page, plot
 from benchmarks.scans import restore_scan, write_scan
 from benchmarks.skipping import look
@@ -148,7 +149,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--scans", type=Path, help="real scans: what would a first look by the last model save?"
     )
     args = parser.parse_args(argv)
-    try:
+
+    def work() -> None:
         models = [find_model(model) for model in args.models]
         before = json.loads(args.json.read_text()) if args.json.exists() else {}
         new = {"machine": machine(), "models": [described(model) for model in models]}
@@ -170,11 +172,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             lambda path: plot(results, path),
             {args.json: lambda path: path.write_text(json.dumps(results, indent=1) + "\n") and None},
         )
-    except DsrError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    sys.stdout.write(f"{args.markdown}\n")
-    return 0
+        sys.stdout.write(f"{args.markdown}\n")
+
+    return ended(work)
 
 
 def _measured(part: str, models: Sequence[ModelInfo], megapixels: Sequence[float]) -> Results:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.command import ended
 from dsr_core.atomic import write_all
 from dsr_core.errors import DsrError
 
@@ -135,14 +136,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--cuda", type=Path, help="figures of benchmarks.cuda")
     parser.add_argument("--markdown", type=Path, required=True, help="page to write")
     args = parser.parse_args(argv)
-    try:
+
+    def work() -> None:
         cuda = json.loads(args.cuda.read_text()) if args.cuda else None
         text = page(measured(json.loads(args.performance.read_text()), cuda))
         write_all({args.markdown: lambda path: path.write_text(text) and None}, overwrite=True)
-    except DsrError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+
+    return ended(work)
 
 
 if __name__ == "__main__":

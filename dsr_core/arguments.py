@@ -24,7 +24,7 @@ def make_parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
     restore.add_argument(
         "inputs",
         nargs="+",
-        type=Path,
+        type=_name,
         metavar="INPUT",
         help="TIFF, PNG, JPEG, WebP, PNM, BMP or JPEG 2000; a folder of them; - is standard input",
     )
@@ -51,7 +51,7 @@ def make_parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
 
     detect = commands.add_parser("detect", help="write only the mask", description=run["detect"].__doc__)
     detect.add_argument(
-        "input", type=Path, metavar="INPUT", help="one file; for a folder use restore with --mask-dir"
+        "input", type=_name, metavar="INPUT", help="one file; for a folder use restore with --mask-dir"
     )
     detect.add_argument(
         "-o", "--output", type=Path, required=True, metavar="MASK", help="where the mask goes"
@@ -144,6 +144,13 @@ def _add_roll(parser: argparse.ArgumentParser) -> None:
         metavar="LIST",
         help="leave the files alone that this list names, one a line, as the report saves it",
     )
+
+
+def _name(text: str) -> Path:
+    """Return the path of a name, which is not empty: that would be the folder we are in."""
+    if not text:
+        raise argparse.ArgumentTypeError("a name is empty; is a variable not set?")
+    return Path(text)
 
 
 def _numbers(kind: type, names: str) -> Callable[[str], tuple[Any, ...]]:

@@ -1,7 +1,7 @@
 """Which dark marks in a flat scan are dirt: by the noise of the place, and because dirt only darkens.
 
 How often something so far from the mean brightens instead is how often the noise darkens; the probability
-follows from the two counts. Nothing here knows a scanner.
+follows from the two counts. Nothing here depends on the scanner.
 """
 
 from typing import Any

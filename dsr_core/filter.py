@@ -8,11 +8,12 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dsr_core import pixels
+from dsr_core import pixels, wide
 from dsr_core.bands import beside
 from dsr_core.coding import Coding, guess
 from dsr_core.composite import check_mask, compose
 from dsr_core.detect import FOUND, search
+from dsr_core.errors import DsrError
 from dsr_core.evidence import joined
 from dsr_core.filling import add_evidence, fill
 from dsr_core.grain import REACH, add_grain
@@ -125,9 +126,8 @@ def predict(
     found = Prediction(
         image, repaired, probability, info, ran, notes, linear, provider, stored, coding, stretch=stretch
     )
-    taken = take_off(lines, samples, repaired, probability, linear=linear)
     if lines:
-        maps = {"scratches": taken}
+        maps = {"scratches": take_off(lines, samples, repaired, probability, linear=linear)}
         evidence = {NETWORK: probability, **maps}
         found = replace(found, probability=joined(probability, maps), evidence=evidence)
     if infrared is None:
@@ -178,6 +178,8 @@ def restore_steps(
         marked = mask[around.slices]
         prediction = yield from fill(prediction, marked & ~chosen)
         chosen, told = marked, ()
+    elif only is None:
+        told = (*told, *(yield from _look_for_wide_damage(prediction, chosen)))
     for remark in told:
         yield Progress(0, 0, remark)
     inside = np.zeros_like(chosen)
@@ -185,6 +187,27 @@ def restore_steps(
     found = compose(prediction, options, mask=chosen & inside, out=prediction.repaired)
     notes = (*found.notes, *told, *([note] if note else []))
     return replace(found if only is None else _laid_in(found, around, image), notes=notes)
+
+
+def _look_for_wide_damage(
+    prediction: Prediction, found: NDArray[np.bool_]
+) -> Generator[Progress, None, tuple[str, ...]]:
+    """Look once more, at a smaller picture; return sentences for the user."""
+    small = wide.reduced(prediction.image)
+    if small is None:
+        return ()
+    try:
+        again = yield from predict(
+            small,
+            model=prediction.model.path,
+            provider=prediction.provider,
+            linear=prediction.linear,
+            stretch=prediction.stretch,
+        )
+    except DsrError:  # the repairs are made, and no reason to lose them
+        return ()
+    said = wide.remark(again, found)
+    return (said,) if said else ()
 
 
 def _laid_in(found: Restoration, place: Region, image: Image) -> Restoration:

@@ -20,6 +20,7 @@ from dsr_core.infrared_names import OFF
 from dsr_core.io import (
     FORMATS,
     Picture,
+    check_mask_target,
     check_target,
     losses,
     read_picture,
@@ -129,6 +130,8 @@ class Job:
         named = (self.output, self.mask, self.overlay)
         targets = [path for path in named if path is not None and path != STREAM]
         self._check_names(targets)
+        if self.mask is not None:
+            check_mask_target(self.mask)
         check_free(targets, overwrite=self.overwrite)
         before = self._stamp()
         source = sys.stdin.buffer.read() if self.source == STREAM else self.source
@@ -233,7 +236,6 @@ class Job:
         if self.output is not None and self.output != STREAM:
             writers[self.output] = lambda path: self._write(path, picture, result, form)
         if self.mask is not None:
-            check_target(self.mask, result.mask.view(np.uint8))
             marks = values_of(result, FOUND) if self.mask_kinds else result.mask * np.uint8(255)
             writers[self.mask] = lambda path: write_mask(path, marks, picture)
         if self.overlay is not None:

@@ -1,4 +1,4 @@
-"""What the filter hands out: data only."""
+"""What the filter returns: data only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

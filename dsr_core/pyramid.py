@@ -29,14 +29,16 @@ def repaired_levels(levels: Sequence[Image], image: Image, mask: NDArray[np.bool
     """
     result = []
     for level in levels:
-        size = level.shape[1], level.shape[0]
-        small = _shrunk(image, size).reshape(level.shape)
-        touched = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+        small = shrunk(image, *level.shape[:2])
+        touched = shrunk(mask.astype(np.float32), *level.shape[:2]) > 0
         result.append(np.where(touched.reshape(touched.shape + (1,) * (level.ndim - 2)), small, level))
     return result
 
 
-def _shrunk(image: Image, size: tuple[int, int]) -> Image:
-    wide = image if image.dtype.name in _AS_IT_IS else image.astype(np.float64)
-    small = cv2.resize(wide, size, interpolation=cv2.INTER_AREA)
-    return small.astype(image.dtype) if image.dtype.kind == "f" else np.rint(small).astype(image.dtype)
+def shrunk(image: Image, height: int, width: int) -> Image:
+    """Return an image ``(H, W[, C])`` reduced to ``(height, width[, C])`` by area, of the same type."""
+    known = image if image.dtype.name in _AS_IT_IS else image.astype(np.float64)
+    small = cv2.resize(np.ascontiguousarray(known), (width, height), interpolation=cv2.INTER_AREA)
+    if small.dtype.kind != image.dtype.kind:
+        small = np.rint(small)
+    return small.astype(image.dtype, copy=False).reshape(height, width, *image.shape[2:])

@@ -108,7 +108,7 @@ def fit(config: Config, folder: Path, *, max_time: timedelta | None = None, **tr
         ],
         **options,
     )  # fmt: skip
-    trainer.fit(module, ckpt_path=last if last.exists() else None)
+    trainer.fit(module, ckpt_path=last if last.exists() else None, weights_only=True)
     trainer.save_checkpoint(last)
     model = folder / "model.pt"
     if trainer.is_global_zero:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dsr_core.bands import BAND, cut, side_by_side
 from dsr_core.pixels import Image, blend, colour, full_scale
+from dsr_core.pyramid import shrunk
 
 OUTLINE = (255, 30, 80, 255)  # RGBA: a red that occurs neither in sepia nor in skin
 INSIDE = (255, 30, 80, 60)
@@ -80,11 +81,7 @@ def shrink(image: Image, step: int) -> Image:
     """Return a view reduced ``step`` times by area, same type; the last row and column may be partial."""
     if step == 1:
         return image
-    size = (-(-image.shape[1] // step), -(-image.shape[0] // step))
-    known = image.dtype in (np.uint8, np.uint16, np.float32, np.float64)
-    work = np.ascontiguousarray(image if known else image.astype(np.float64))
-    small = cv2.resize(work, size, interpolation=cv2.INTER_AREA)
-    return (small if known or image.dtype.kind == "f" else np.rint(small)).astype(image.dtype)
+    return shrunk(image, -(-image.shape[0] // step), -(-image.shape[1] // step))
 
 
 def shrink_mask(mask: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:

@@ -80,7 +80,7 @@ def photoshop_with(iptc: bytes) -> bytes:
 
 
 def without_thumbnails(tags: Tags) -> Tags:
-    """Return the tags of a file without the pictures of pictures in them."""
+    """Return the tags of a file without the thumbnails in them."""
     photoshop = tags.get(tifftags.PHOTOSHOP)
     if photoshop is None:
         return tags

@@ -109,10 +109,15 @@ def write_picture(path: Path, pixels: Image, like: Picture, form: str | None = N
     path.write_bytes(data)
 
 
+def check_mask_target(path: Path) -> None:
+    """Refuse a name for a mask that stands for no format, or for one that would change it."""
+    if check_target(path, np.empty((1, 1), np.uint8)) == "jpeg":
+        raise DsrError(f"{path}: JPEG would blur the mask; write a .png or .tif file instead.")
+
+
 def write_mask(path: Path, mask: NDArray[np.uint8], like: Picture) -> None:
     """Write a mask ``(H, W)`` as 8-bit grey, with resolution and orientation of its picture."""
-    if check_target(path, mask) == "jpeg":
-        raise DsrError(f"{path}: JPEG would blur the mask; write a .png or .tif file instead.")
+    check_mask_target(path)
     write_plain(path, mask, like)
 
 

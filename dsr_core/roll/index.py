@@ -89,7 +89,7 @@ class Index:
             self._base.executescript(_TABLES)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the database."""
         self._base.close()
 
     def done(self, job: Job, settings: str) -> dict[str, Any] | None:

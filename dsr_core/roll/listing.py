@@ -119,11 +119,13 @@ def pictures_in(root: Path, *, recursive: bool, without: Sequence[Path] = ()) ->
 
 
 def _is_picture(path: Path) -> bool:
+    if not path.is_file():  # a pipe would be waited for
+        return False
     try:
         with path.open("rb") as file:
             return bool(kind_of(file.read(32)))
     except OSError:  # which picture it is that cannot be read is said when its turn has come
-        return path.is_file()
+        return True
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -146,7 +146,7 @@ class _Pool:
 
 
 class _StoppedError(Exception):
-    """Nobody waits for the result any more."""
+    """The roll was stopped, and its results are not wanted any more."""
 
 
 class _Here:

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from dsr_core import doctor, models
+from dsr_core import doctor, job, models
 from dsr_core.cli import main
 from dsr_core.io import read_picture
 from tests import rights
@@ -285,6 +285,17 @@ def test_a_folder_without_the_right_to_write_is_named(folder, call, monkeypatch)
     assert "no right to write" in err
 
 
+def test_a_mask_that_would_be_blurred_is_refused_by_its_name_before_the_network_runs(
+    folder, call, monkeypatch
+):
+    write_scan(folder / "scan.tif", dusty())
+    monkeypatch.setattr(job, "restore_steps", None)
+    code, _, err = call("restore", "scan.tif", "-o", "out.tif", "--mask", "mask.jpg")
+    assert code == 1
+    assert "mask.jpg: JPEG would blur the mask" in err
+    assert ".part" not in err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -292,6 +303,7 @@ def test_a_folder_without_the_right_to_write_is_named(folder, call, monkeypatch)
         ["restore"],
         ["polish"],
         ["restore", "a.tif", "--grow", "x"],
+        ["restore", ""],
         ["restore", "a", "-o", "b", "--output-dir", "c"],
     ],
 )

@@ -344,8 +344,11 @@ def test_frames():
     with pytest.raises(EOFError):
         read_frame(stream)
     broken = struct.pack("<4sIQ", MAGIC, 3, 0) + b"{,}"
-    with pytest.raises(PlugInError, match="damaged"):
+    with pytest.raises(PlugInError, match="A message is damaged"):
         read_frame(io.BytesIO(broken))
+    endless = struct.pack("<4sIQ", MAGIC, 2, (1 << 64) - 1) + b"{}"
+    with pytest.raises(PlugInError, match="There is no memory for 18446744073709551615 bytes"):
+        read_frame(io.BytesIO(endless))
 
 
 def test_blending_inside_a_soft_selection():

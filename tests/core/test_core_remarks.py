@@ -6,7 +6,6 @@ Those that refuse are in ``test_core_sentences.py``.
 import ast
 import re
 from io import BytesIO
-from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -17,14 +16,14 @@ import tifffile
 from PIL import Image
 
 import dsr_core
-from dsr_core import Coding, Prediction, cli, crowds, engine, infrared, job, lights
+from dsr_core import Coding, Prediction, crowds, infrared, job, lights
 from dsr_core.coding import guess
 from dsr_core.editor.session import Session
-from dsr_core.editor.wire import Payload
 from dsr_core.io import Picture, Wishes, losses, read_picture
 from dsr_core.io.infrared import find_infrared_scan
 from dsr_core.io.kinds import check_depth
 from dsr_core.roll import cluster
+from tests.core.box import refuses, trees, words
 from tests.core.made_files import (
     BYTE,
     LONG,
@@ -38,31 +37,17 @@ from tests.core.made_files import (
     with_bad_tag,
 )
 from tests.core.test_core_installation import put_an_old_card_in
+from tests.core.test_core_wide import blotches
 from tests.dusty import dusty
 
-CORE = Path(dsr_core.__file__).parent
-ERRORS = {"DsrError", "UnsuitableError", "ShadowFileError", "ProviderError", "PlugInError"}
 GREY = dusty(channels=0, dtype="uint8")
 COLOUR = dusty(dtype="uint8")
 BAD_EXIF = b"II*\0" + b"\xff" * 4 + bytes(8)
 
 
-class Box:
-    """A folder with a scan in it, a model, and a way to run the command line."""
-
-    def __init__(self, folder, model, monkeypatch, capsys):
-        self.folder, self.model, self.patch, self.capsys = folder, model, monkeypatch, capsys
-        (folder / "scan.tif").write_bytes(tiff(page(dusty())))
-        monkeypatch.chdir(folder)
-
-    def run(self, *arguments):
-        """Run the command line and return what it said."""
-        cli.main(["restore", *arguments, "--model", str(self.model), "--provider", "cpu"])
-        return self.capsys.readouterr().err
-
-    def copy(self, name):
-        (self.folder / name).write_bytes((self.folder / "scan.tif").read_bytes())
-        return name
+def told(box, *arguments):
+    """Run the command line and return what it said."""
+    return box.said(*arguments)[1]
 
 
 def notes(data, **wishes):
@@ -99,11 +84,8 @@ def lost(picture, form):
 
 def asked(box, error):
     """Return what the worker answers where an action ends so."""
-    said = []
-    box.patch.setattr(Session, "_margin", lambda *_: (_ for _ in ()).throw(error))
-    session = Session(SimpleNamespace(write=said.append, writelines=list, flush=list), set())
-    session.answer({"id": 1, "type": "margin"}, Payload(0))
-    return b"".join(said).decode(errors="replace")
+    box.fails(Session, "_margin", error)
+    return box.ask(type="margin")
 
 
 def infrared_of(picture, choice="auto", source=None):
@@ -129,7 +111,7 @@ def stopped(box):
         raise KeyboardInterrupt
 
     box.patch.setattr(job, "restore_steps", stop)
-    return box.run("scan.tif")
+    return told(box, "scan.tif")
 
 
 def workers_killed(_):
@@ -145,17 +127,22 @@ def on_an_old_card(box):
 
 def of_another_input(box, name):
     box.copy(name)
-    return box.run("scan.tif", name)
+    return told(box, "scan.tif", name)
 
 
 def measured_on_film(box):
     tifffile.imwrite("film.tif", COLOUR, photometric="rgb", resolution=(2000, 2000), resolutionunit="inch")
-    return box.run("film.tif", "--size-um", "20,900")
+    return told(box, "film.tif", "--size-um", "20,900")
+
+
+def blotch():
+    tifffile.imwrite("blotch.tif", (255 * blotches((300, 950))).astype(np.uint8))
+    return "blotch.tif"
 
 
 def nothing_marked(box):
     Image.fromarray(np.zeros_like(GREY)).save("black.png")
-    return box.run("scan.tif", "--fill", "black.png")
+    return told(box, "scan.tif", "--fill", "black.png")
 
 
 PLAIN = Picture(GREY, "png")
@@ -210,6 +197,7 @@ ROWS = {
     # what was found
     "may be lamps, stars or snow": lambda _: lights.remark(100),
     "that is implausibly dense": lambda _: crowds.remark(100, 0.1),
+    "like damage that is too wide to be repaired": lambda box: told(box, blotch()),
     # runs
     "Stopped; nothing was left behind": stopped,
     "is the result of another input": lambda box: of_another_input(box, "scan.restored.tif"),
@@ -221,13 +209,6 @@ ROWS = {
 }
 
 
-@pytest.fixture
-def box(tmp_path, toy_model, monkeypatch, capsys):
-    engine.forget_engine()
-    yield Box(tmp_path, toy_model, monkeypatch, capsys)
-    engine.forget_engine()
-
-
 @pytest.mark.parametrize("fragment", list(ROWS))
 def test_it_is_told(box, fragment):
     assert fragment in ROWS[fragment](box)
@@ -235,27 +216,22 @@ def test_it_is_told(box, fragment):
 
 def sentences():
     """Return the sentences in the core's sources that are neither documentation nor arguments of errors."""
-    for path in sorted(CORE.rglob("*.py")):
-        if "nn" in path.parts:
-            continue
-        tree = ast.parse(path.read_text())
+    for path, tree in trees("dsr_core"):
         others = set()
         for node in ast.walk(tree):
-            refuses = isinstance(node, ast.Call) and getattr(node.func, "id", "") in ERRORS
-            refuses |= isinstance(node, ast.ClassDef) and node.name.endswith("Error")
-            if refuses or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+            error = refuses(node) or (isinstance(node, ast.ClassDef) and node.name.endswith("Error"))
+            if error or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
                 others |= set(ast.walk(node))
             elif isinstance(node, ast.JoinedStr):
                 others |= {inner for value in node.values for inner in ast.walk(value)}
         for node in ast.walk(tree):
-            parts = getattr(node, "values", [node]) if isinstance(node, ast.JoinedStr) else [node]
-            if node in others or not isinstance(node, ast.JoinedStr | ast.Constant):
-                continue
-            words = "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in parts)
-            if re.search(r"[a-z]{2} .*\.\s*$", words) and path.name != "arguments.py":  # what --help says
-                yield pytest.param(words, id=f"{path.stem}, line {node.lineno}")
+            text = (
+                words(node) if isinstance(node, ast.JoinedStr | ast.Constant) and node not in others else ""
+            )
+            if re.search(r"[a-z]{2} .*\.\s*$", text) and path.name != "arguments.py":  # what --help says
+                yield pytest.param(text, id=f"{path.stem}, line {node.lineno}")
 
 
-@pytest.mark.parametrize("words", list(sentences()))
-def test_what_is_told_has_a_row(words):
-    assert any(fragment in words for fragment in ROWS)
+@pytest.mark.parametrize("sentence", list(sentences()))
+def test_what_is_told_has_a_row(sentence):
+    assert any(fragment in sentence for fragment in ROWS)

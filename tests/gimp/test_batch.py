@@ -118,7 +118,7 @@ def test_groups_and_layer_masks(batch: Outcome, expected):
     np.testing.assert_array_equal(repairs, patched(wanted.image, wanted.mask))
     np.testing.assert_array_equal(batch.raw("groups-restored", np.uint8, HEIGHT, WIDTH, 3), wanted.image)
     assert result["names"] == ["roll (repairs)", "roll", "scan"]
-    assert "not a plain layer" in result["refused"]
+    assert "is not a plain layer" in result["refused"]
     assert "only be repaired in place" in result["mask"]
 
 
@@ -304,6 +304,9 @@ def test_menu(batch: Outcome):
     [
         ("model", "There is no model /job/none.onnx"),
         ("cuda", "CUDA"),
+        ("sizes", "must be 0, which is no limit, or at least “Smallest size” (9 px)"),
+        ("nothing", "Nothing is selected to repair"),
+        ("indexed", "An indexed picture cannot be repaired; change it with Image > Mode > RGB"),
         ("gone", "/nowhere/python, cannot be started"),
         ("empty", "dust-scratch-removal is not in /usr/bin/python3"),
         ("old", "do not fit together; run `dsr-gimp install` again"),

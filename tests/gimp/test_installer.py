@@ -1,12 +1,15 @@
 """Installing, removing and examining, without a GIMP."""
 
+import errno
 import json
 import os
 import re
 import stat
+import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -238,6 +241,49 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
 def test_round_trip_of_an_environment_without_the_package():
     with pytest.raises(DsrError, match="ended unexpectedly"):
         doctor.round_trip("/bin/false")
+
+
+@pytest.mark.parametrize(
+    ("models", "changed", "sentence"),
+    [
+        ([], 0, "No model is installed; install the package again."),
+        (["3"], 0, "The speck in the test picture was not found (model 3 on cpu)"),
+    ],
+)
+def test_a_worker_that_finds_nothing_is_a_sentence(models: list[str], changed: int, sentence: str):
+    answer = {"provider": "cpu", "changed": changed}, b""
+    client = SimpleNamespace(models=models, send=lambda *_, **__: 1, wait=lambda _: answer)
+    with pytest.raises(DsrError, match=re.escape(sentence)):
+        doctor._exchange(client)
+
+
+@pytest.mark.usefixtures("pythons")
+def test_a_folder_of_somebody_else_is_a_sentence(profile: Profile, monkeypatch: pytest.MonkeyPatch):
+    def forbidden(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    installer.install(profile)
+    monkeypatch.setattr(installer, "_write", forbidden)
+    with pytest.raises(DsrError, match=r"cannot be written \(Permission denied\); check the folder's owner"):
+        installer.install(profile)
+    monkeypatch.setattr(installer, "_remove", forbidden)
+    with pytest.raises(DsrError, match=r"cannot be removed \(Permission denied\); check the folder's owner"):
+        installer.uninstall(profile)
+
+
+@pytest.mark.usefixtures("pythons")
+def test_a_plug_in_without_its_settings_is_a_sentence(profile: Profile):
+    installer.install(profile)
+    (installer.plugin_folder(profile) / "engine.json").unlink()
+    code = "import settings; settings.worker_python()"
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=installer.plugin_folder(profile),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "PlugInError: The filter does not know its Python environment" in ran.stderr
 
 
 def test_options_for_the_plug_in_are_those_of_the_filter():

@@ -207,21 +207,26 @@ def test_a_dask_stack_is_read_frame_by_frame_and_stays_dask(open_dock, restore, 
     assert np.array_equal(dock["roll restored"].data[2].compute(), restore(stack[2], sensitivity=0.9).image)
 
 
+NONE = "There is no image layer; open a scan"
+LOOSE = "seems to hold its colours as separate frames"
 UNSUITABLE = {
-    "nothing": lambda: None,
-    "labels": lambda: Labels(np.zeros((20, 20), int)),
-    "shapes": lambda: Shapes([np.array([[0, 0], [9, 9]])]),
-    "planes first": lambda: Image(np.moveaxis(make_scan(), -1, 0), rgb=False),
-    "planes last": lambda: Image(make_scan(), rgb=False),
-    "channels first": lambda: Image(np.moveaxis(make_scan(), -1, 0), rgb=False, axis_labels="cyx"),
-    "bool": lambda: Image(make_scan(channels=1) > 100),
-    "64 bits": lambda: Image(make_scan(channels=1).astype(np.int64)),
+    "nothing": (lambda: None, NONE),
+    "labels": (lambda: Labels(np.zeros((20, 20), int)), NONE),
+    "shapes": (lambda: Shapes([np.array([[0, 0], [9, 9]])]), NONE),
+    "planes first": (lambda: Image(np.moveaxis(make_scan(), -1, 0), rgb=False), LOOSE),
+    "planes last": (lambda: Image(make_scan(), rgb=False), "seems to hold its colours as its last axis"),
+    "channels first": (
+        lambda: Image(np.moveaxis(make_scan(), -1, 0), rgb=False, axis_labels="cyx"),
+        LOOSE,
+    ),
+    "bool": (lambda: Image(make_scan(channels=1) > 100), "are not supported; convert them"),
+    "64 bits": (lambda: Image(make_scan(channels=1).astype(np.int64)), "are not supported; convert them"),
 }
 
 
 def test_anything_else_gets_a_sentence(open_dock, told):
     dock = open_dock()
-    for (kind, make_layer), button in product(UNSUITABLE.items(), ("find", "remove")):
+    for (kind, (make_layer, sentence)), button in product(UNSUITABLE.items(), ("find", "remove")):
         dock.viewer.layers.clear()
         if (layer := make_layer()) is not None:
             dock.viewer.add_layer(layer)
@@ -229,9 +234,8 @@ def test_anything_else_gets_a_sentence(open_dock, told):
         dock.click(button)
         text = dock.status
         assert told() == [], "it stands in the dock"
+        assert sentence in text, kind
         assert text.endswith("."), kind
-        assert "defects" not in text, kind
-        assert "Traceback" not in text, kind
         assert dock.names == before, kind
         assert dock.fields["find"].enabled, kind
 

@@ -98,8 +98,8 @@ def test_cancel_stops_within_one_batch_and_changes_nothing(open_dock, big, slow,
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (RuntimeError("boom"), "boom"),
-        (ValueError("boom"), "boom"),
+        (RuntimeError("boom"), "The network stopped (boom); run it on the processor"),
+        (ValueError("boom"), "Dust removal failed: boom"),
         # tried with less at a time first, then told with the remedy
         (MemoryError("boom"), "fit into memory; close other programs and try again."),
     ],

@@ -41,6 +41,13 @@ def test_a_folder_is_restored_with_its_structure(roll, call):
         assert inside
 
 
+def test_pipes_and_dead_links_in_a_folder_are_passed_over(roll, call):
+    os.mkfifo(roll / "0.tif")
+    (roll / "9.tif").symlink_to("nowhere.tif")
+    code, out, _ = call(roll, "--output-dir", "out")
+    assert (code, out.count("\n")) == (0, 2)
+
+
 def test_without_recursive_only_the_folder_itself_counts(roll, call):
     assert call(roll, "--output-dir", "out")[0] == 0
     assert names("out") == ALL[:2]

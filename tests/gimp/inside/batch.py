@@ -460,6 +460,12 @@ def refusals():
     said["cuda"] = (
         refusal(image, [layer], provider="cuda") if not pathlib.Path("/dev/nvidia0").exists() else "CUDA"
     )
+    said["sizes"] = refusal(image, [layer], max_size=3, min_size=9)
+    said["nothing"] = refusal(image, [])
+    flat = Gimp.Image.new(8, 8, Gimp.ImageBaseType.INDEXED)
+    indexed = Gimp.Layer.new(flat, "", 8, 8, Gimp.ImageType.INDEXED_IMAGE, 100, Gimp.LayerMode.NORMAL)
+    flat.insert_layer(indexed, None, 0)
+    said["indexed"] = call(flat, [indexed], "EXECUTION_ERROR")
     layer.set_opacity(50)
     call(image, [layer])  # works, with a remark
 
