@@ -28,9 +28,9 @@ def test_compose_never_runs_the_network(toy_model, monkeypatch):
 
 def test_a_faint_tail_is_kept_with_its_strong_head_but_not_alone():
     probability = np.zeros((20, 40))
-    probability[5, 5:30] = 0.1  # a hair that fades ...
+    probability[5, 5:30] = 0.15  # a hair that fades ...
     probability[5, 5:8] = 0.9  # ... from a clear end
-    probability[15, 5:30] = 0.1
+    probability[15, 5:30] = 0.15
     mask = found(made_up(probability), sensitivity=0.5)
     assert mask[5, 5:30].all()
     assert mask.sum() == 25

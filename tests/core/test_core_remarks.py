@@ -16,7 +16,7 @@ import tifffile
 from PIL import Image
 
 import dsr_core
-from dsr_core import Coding, Prediction, crowds, infrared, job, lights
+from dsr_core import Coding, Prediction, cli, crowds, infrared, job, lights
 from dsr_core.coding import guess
 from dsr_core.editor.session import Session
 from dsr_core.io import Picture, Wishes, losses, read_picture
@@ -48,6 +48,12 @@ BAD_EXIF = b"II*\0" + b"\xff" * 4 + bytes(8)
 def told(box, *arguments):
     """Run the command line and return what it said."""
     return box.said(*arguments)[1]
+
+
+def listed(box):
+    """List the models and return what was written."""
+    cli.main(["models"])
+    return box.capsys.readouterr().out
 
 
 def notes(data, **wishes):
@@ -147,6 +153,7 @@ def nothing_marked(box):
 
 PLAIN = Picture(GREY, "png")
 ROWS = {
+    "What --model takes; 3 is the default": listed,
     # what a file holds
     "were white; --white": lambda _: guess(dusty(channels=0) >> 4)[1],
     "is white in this file": notes(b"P5 8 8 1023\n" + bytes(128)),

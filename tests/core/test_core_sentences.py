@@ -231,6 +231,7 @@ ROWS = {
     "); choose another name.": lambda box: box.run("scan.tif", "-o", f"{'x' * 300}.tif"),
     "), but ": neither_old_nor_new,
     "is the result of": two_of_one_result,
+    "give all of a roll at once": lambda box: box.run("scan.tif", "--roll"),
     "with several inputs use --output-dir": lambda box: box.run("scan.tif", "b.tif", "-o", "out.tif"),
     "cannot be made": into_a_file,
     "Only a restored picture goes to standard output": lambda box: box.run("scan.tif", "--mask", "-"),
