@@ -14,6 +14,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,10 +31,11 @@ from benchmarks.page import Results, page, plot
 from benchmarks.scans import restore_scan, write_scan
 from benchmarks.skipping import look
 from dsr_core import DsrError
+from dsr_core.atomic import write_all
 from dsr_core.engine import cuda_fault
 from dsr_core.io import read_picture
 from dsr_core.models import ModelInfo, find_model
-from training.measure.report import write_page
+from training.measure.report import write_page, write_text
 
 MEGAPIXELS = (1, 6, 24)
 """Sizes of the scans that each model restores."""
@@ -166,12 +168,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             new["skipping"] = look(models[-1], models[0], args.scans)
         results = joined(before, new)
         args.json.parent.mkdir(parents=True, exist_ok=True)
-        write_page(
-            args.markdown,
-            lambda picture: page(results, picture),
-            lambda path: plot(results, path),
-            {args.json: lambda path: path.write_text(json.dumps(results, indent=1) + "\n") and None},
-        )
+        text = json.dumps(results, indent=1) + "\n"  # first: minutes of measuring must not hang on a page
+        write_all({args.json: partial(write_text, text)}, overwrite=True)
+        write_page(args.markdown, lambda picture: page(results, picture), lambda path: plot(results, path))
         sys.stdout.write(f"{args.markdown}\n")
 
     return ended(work)
