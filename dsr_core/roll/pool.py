@@ -28,7 +28,7 @@ _MOST = 4  # where one network runs at a time, more processes than this only wai
 _WORTH = 20  # megapixels for which it pays to start one more process
 _SAMPLE = 50  # files whose size is looked up
 _PER_PIXEL = 24  # bytes that a scan of 16 bits takes at most, from reading to writing
-_PER_PROCESS = 1_000_000_000  # bytes for libraries, network and tile
+_PER_PROCESS = 3_000_000_000  # bytes for libraries, network and tile
 
 
 def how_many(jobs: Sequence[Job]) -> int:
