@@ -213,7 +213,7 @@ def _skipping(results: Results) -> str:
 
 def plot(results: Results, path: Path) -> None:
     """Draw seconds and memory against the megapixels of 16-bit scans, and what is found against speed."""
-    finds = results.get("found", {})
+    finds = results["found"] if {"found", "networks"} <= results.keys() else {}  # parts run one by one
     figure, axes = plt.subplots(
         1, 3 if finds else 2, figsize=(13.5 if finds else 9, 3.6), layout="constrained"
     )

@@ -88,9 +88,8 @@ def write_page(
     path: Path,
     page: Callable[[str], str],
     draw: Callable[[Path], None],
-    others: dict[Path, Callable[[Path], None]] | None = None,
 ) -> None:
-    """Write a page and its picture, which goes to ``images/`` beside it, and other files with them.
+    """Write a page and its picture, which goes to ``images/`` beside it.
 
     Parameters
     ----------
@@ -100,13 +99,11 @@ def write_page(
         Returns the page for the picture's address, as seen from the page.
     draw
         Writes the picture, a PNG.
-    others
-        Files that belong to it, and what writes each.
     """
     picture = path.parent / "images" / f"{path.stem}.png"
     picture.parent.mkdir(parents=True, exist_ok=True)
     text = page(f"images/{picture.name}")
-    write_all({**(others or {}), path: partial(write_text, text), picture: draw}, overwrite=True)
+    write_all({path: partial(write_text, text), picture: draw}, overwrite=True)
 
 
 def write_text(text: str, path: Path) -> None:
