@@ -15,7 +15,7 @@ from tests.gimp.roots import REPOSITORY, Job
 from tests.gimp.test_first_scan import MODEL, example
 
 IMAGES = REPOSITORY / "docs" / "images"
-PART = (317, 171, 200, 160)  # of GIMP's window: x, y, width and height of what was mended and around it
+PART = (344, 494, 200, 160)  # of GIMP's window: x, y, width and height of what was mended and around it
 
 
 def main() -> None:

@@ -32,7 +32,7 @@ def test_a_first_scan_as_the_page_says(tmp_path: Path):
     found = restore(scan, provider="cpu")
     sizes = np.bincount(found.labels[found.mask])
     (left_out,) = np.unique(found.labels[found.mask & (before == 0)])
-    assert sizes[left_out] == sizes[1:].min()
+    assert sizes[left_out] == np.sort(sizes[1:])[1]
     np.testing.assert_array_equal(before == 255, found.mask & (found.labels != left_out))
     assert 200 < (selected > 127).sum() < 800
     assert not before[selected > 127].all()
