@@ -46,7 +46,9 @@ class Leg:
     initial
         A checkpoint, or the name of an earlier leg, to start from instead.
     members
-        Networks that find damage together with ``initial``; they are left as they are.
+        Networks that find damage together with ``initial``.
+    together
+        Train the members, too, instead of leaving them as they are.
     decoder
         Train the decoder alone.
     crop, batch
@@ -75,6 +77,7 @@ class Leg:
     network: UNetConfig = field(default_factory=UNetConfig)
     initial: str | None = None
     members: tuple[Joining, ...] = ()
+    together: bool = False
     decoder: bool = False
     crop: int = 256
     batch: int = 72

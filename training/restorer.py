@@ -154,7 +154,7 @@ class Restorer(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """Muon, its rate set at every step from the stage's schedule."""
-        optimizer = Muon(self.net, self.net.head, lr=1.0, weight_decay=self.config.weight_decay)
+        optimizer = Muon(self.net, self.net.heads(), lr=1.0, weight_decay=self.config.weight_decay)
 
         def rate(step: int) -> float:
             stage, progress = self.config.stage_at(step)

@@ -37,7 +37,7 @@ class Runner:
     def __init__(self, net: UNet, judge: PerceptualLoss | None) -> None:
         self.net, self.judge = net, judge
         self.average = copy.deepcopy(net).requires_grad_(requires_grad=False)
-        self.optimizer = Muon(net, net.head, lr=1.0, weight_decay=WEIGHT_DECAY)
+        self.optimizer = Muon(net, net.heads(), lr=1.0, weight_decay=WEIGHT_DECAY)
         device = next(net.parameters()).device
         self.rate = torch.zeros((), device=device)
         for group in self.optimizer.param_groups:

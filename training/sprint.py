@@ -98,7 +98,7 @@ class LegRun:
                     for member in self.leg.members
                 ]
                 net = ensemble(net, others)
-            net.members.requires_grad_(requires_grad=False)
+            net.members.requires_grad_(self.leg.together)
             if self.leg.decoder:
                 net.freeze_encoder()
             return net

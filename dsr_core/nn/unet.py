@@ -187,6 +187,10 @@ class UNet(nn.Module):
         outputs: Tensor = self.head(x)
         return outputs
 
+    def heads(self) -> nn.ModuleList:
+        """Return the last layers, its own and those of its members: their outputs have units of their own."""
+        return nn.ModuleList(net.head for net in self.modules() if isinstance(net, UNet))
+
     def fill(self, image: Tensor, logit: Tensor) -> Tensor:
         """Return the image with what the logit ``(N, 1, H, W)`` takes for damage filled from around it."""
         clean = torch.sigmoid(-F.max_pool2d(logit, 3, stride=1, padding=1))
