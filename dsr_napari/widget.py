@@ -15,8 +15,9 @@ from dsr_napari.browse import DefectList, look_at, wipe
 from dsr_napari.frames import Frames, seems_loose_channels
 from dsr_napari.infrared import by_name, hides_infrared, split_off
 from dsr_napari.rows import HIDDEN, RUNS_ON, START, make_rows
+from dsr_napari.run import Choices
 from dsr_napari.runner import CANCELLED
-from dsr_napari.session import Choices, Session
+from dsr_napari.session import Session
 from dsr_napari.work import Work, active_layer
 
 if TYPE_CHECKING:
