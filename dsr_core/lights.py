@@ -9,7 +9,7 @@ _MANY = 24  # from this number on they are told: single specks of dust may have 
 _LARGEST = 40  # pixels across
 _LONGER = 2  # times as long as wide at most, and a pixel: two lights may touch
 _SOFT = 0.56
-"""Of what rises from the ground the share that reaches half the height; a cone's is 0.35, that of the smallest
+"""Share of what rises from the ground that reaches half the height: a cone's is 0.35, that of the smallest
 star five pixels of nine."""
 _GROUND = 0.15  # of the height
 

@@ -1,10 +1,9 @@
 """The requests of an editor's plug-in (`dsr_core.editor.wire` lists them), and the answers."""
 
 from collections.abc import Generator, Sequence
-from typing import BinaryIO, NoReturn, TypeVar
+from typing import TYPE_CHECKING, BinaryIO, NoReturn, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dsr_core.decisions import LEFT, LEFT_STATE, Decided, listed, nothing, toggled
 from dsr_core.detect import FOUND, search
@@ -18,8 +17,12 @@ from dsr_core.filter import look_for_wide_damage, predict, run
 from dsr_core.grain import REACH
 from dsr_core.models import find_model
 from dsr_core.options import Options
-from dsr_core.pixels import Image
 from dsr_core.prediction import Prediction, Progress
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dsr_core.pixels import Image
 
 DTYPES = {
     "u8": "uint8",

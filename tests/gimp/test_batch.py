@@ -10,6 +10,7 @@ from dsr_core import Options, Restoration, compose, fill, predict, restore, run
 from dsr_core.editor.patches import blend_selected, occupied
 from dsr_core.grain import REACH
 from dsr_core.models import find_model
+from tests.core.test_core_wide import BLOTCH
 from tests.gimp.batches import FILM, PRECISIONS, Outcome
 from tests.gimp.scene import HEIGHT, TYPES, WIDTH, scene, tall_scene
 
@@ -278,6 +279,12 @@ def test_nothing_found_clears_nothing_and_is_said(batch: Outcome):
     said = batch.process.stdout + batch.process.stderr
     assert "No dust or scratches were found" in said
     assert "running on the CPU" not in said  # where it was left to the filter
+
+
+def test_damage_too_wide_to_be_repaired_is_told_of_a_whole_picture(batch: Outcome):
+    assert batch.result("wide_damage") == [1, True]
+    said = batch.process.stdout + batch.process.stderr
+    assert said.count(f"A place looks {BLOTCH}") == 1
 
 
 def test_script_fu_with_every_argument(batch: Outcome, expected):

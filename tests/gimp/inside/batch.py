@@ -15,6 +15,7 @@ from gi.repository import Babl, Gegl, Gimp
 
 JOB = pathlib.Path("/job")
 WIDTH, HEIGHT, TALL = 90, 60, 1140
+WIDE = 1100
 FILM = 240, 200
 ENGINE = next(JOB.glob("home/.config/GIMP/*/plug-ins/dust_scratch_removal/engine.json"))
 PRECISIONS = json.loads((JOB / "in" / "precisions.json").read_text())
@@ -107,6 +108,20 @@ def describe(image):
         "selection": str(Gimp.Selection.bounds(image)),
         "selected": [item.get_name() for item in image.get_selected_drawables()],
     }
+
+
+@case
+def wide_damage():
+    kind = Gimp.ImageType.GRAY_IMAGE
+    image = Gimp.Image.new(WIDE, WIDE, Gimp.ImageBaseType.GRAY)
+    layer = Gimp.Layer.new(image, "wide", WIDE, WIDE, kind, 100, Gimp.LayerMode.NORMAL)
+    image.insert_layer(layer, None, 0)
+    write(layer, (JOB / "in" / "wide.raw").read_bytes())
+    before = read(layer)
+    call(image, [layer])
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, WIDE - 1, WIDE)
+    call(image, [layer])
+    return [len(image.get_layers()), read(layer) == before]
 
 
 @case
