@@ -1,4 +1,4 @@
-"""Which tests provoke the sentences that GIMP's plug-in, its installer and napari's dock refuse with.
+"""Which tests provoke the sentences that the editors, training, export and the benchmarks refuse with.
 
 A new sentence needs a row. Those of the core, which all of them hand on, are provoked one by one in
 ``tests/core/test_core_sentences.py``, and what refuses nothing in ``test_core_remarks.py``.
@@ -6,6 +6,7 @@ A new sentence needs a row. Those of the core, which all of them hand on, are pr
 
 import ast
 import re
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from tests.core.box import refuses, trees, words
 
 TESTS = Path(__file__).parents[1]
-ROWS = {
+EDITORS = {
     "gimp/test_installer.py": (
         "No GIMP 3 was found",
         "There is no folder",
@@ -68,6 +69,71 @@ ROWS = {
     ),
 }
 """Where a test asks for these words."""
+TRAINING = {
+    "nn/test_checkpoint.py": (
+        "There is no file",
+        "is not a checkpoint of format",
+        "do not fit together; train it again",
+    ),
+    "nn/test_export.py": ("does not end in .onnx", "does not say its ", "nothing was written"),
+    "nn/test_unet.py": ("does not hold the weights of torchvision's resnet34",),
+    "nn/test_vgg.py": (
+        "is no seed; write for example",
+        "does not hold the weights of torchvision's vgg16_bn",
+        "holds no weights but a ",
+        "is damaged or was not written by torch",
+        "could not be downloaded",
+    ),
+    "training/test_training_sentences.py": (
+        "holds no figures",
+        "is not a readable mask",
+        "cannot be written; choose another folder",
+        " cannot be written.",
+        "Export needs ",
+        "The resnet34 encoder has the widths ",
+        "There is no encoder ",
+    ),
+    "training/test_card.py": ("do not hold the figures of",),
+    "training/test_commands.py": ("holds no photographs: name a folder of",),
+    "training/test_convert_vgg.py": (
+        "There is no folder",
+        "; run pip install 'dust-scratch-removal[train]'",
+        "no ONNX file",
+        "', float32 and ",
+        " have a mean of ",
+    ),
+    "training/test_evaluate.py": ("is not empty; name a new folder",),
+    "training/test_fit.py": ("no names and values", "cannot be read", "use resnet34"),
+    "training/test_infrared.py": ("has no line",),
+    "training/test_maker.py": ("What makes the batches has ended",),
+    "training/test_measure_marks.py": ("A roll takes ",),
+    "training/test_mine.py": ("names none of the photographs", "not a table of"),
+    "training/test_pack.py": ("no drawing of the simulator", "is no archive of", "; make it"),
+    "training/test_quantize.py": ("make the pairs with `python -m training pairs`", "In 8 bits "),
+    "training/test_real.py": (
+        "models have one name",
+        "no NAME.damaged.jpg",
+        "no judged places",
+        "differ in size",
+        ", on which places were judged",
+        "is no list of judged places",
+    ),
+    "training/test_simulator.py": ("no details ", "not a readable photograph"),
+    "training/test_sprint.py": (
+        "no leg ",
+        ", which is no earlier leg and no file",
+        "A member of leg ",
+    ),
+    "repo/test_benchmarks.py": (
+        "There is nothing to measure (",
+        "name a new file",
+        "does not know ",
+        "no scan of ",
+        "dsr-core restore failed: ",
+    ),
+}
+"""The same of what trains, exports and measures."""
+ROWS = EDITORS | TRAINING
 RARE = ("GIMP refused the result", "The infrared scan was deleted")
 """What GIMP has never been brought to do in a test."""
 
@@ -85,10 +151,25 @@ def sentences():
                     yield pytest.param(words(node.value), id=f"{path.stem}, line {node.lineno}")
 
 
+def sentences_of_training():
+    for path, tree in trees("training", "dsr_core/nn", "benchmarks"):
+        for node in filter(refuses, ast.walk(tree)):
+            yield pytest.param(words(node.args[0]), id=f"{path.stem}, line {node.lineno}")
+
+
+def has_a_row(sentence, rows):
+    """Return whether it has; one of placeholders alone hands on another, which has its own."""
+    return not re.search("[a-z]{2}", sentence) or any(row in sentence for row in rows)
+
+
 @pytest.mark.parametrize("sentence", list(sentences()))
 def test_the_sentence_has_a_row(sentence):
-    handed_on = not re.search("[a-z]{2}", sentence)
-    assert handed_on or any(row in sentence for rows in (*ROWS.values(), RARE) for row in rows)
+    assert has_a_row(sentence, [*chain(*EDITORS.values()), *RARE])
+
+
+@pytest.mark.parametrize("sentence", list(sentences_of_training()))
+def test_the_sentence_of_training_has_a_row(sentence):
+    assert has_a_row(sentence, chain(*TRAINING.values()))
 
 
 @pytest.mark.parametrize("name", ROWS)
