@@ -179,6 +179,15 @@ def test_rolled_axes_are_refused_with_a_sentence():
         Frames(layer, (0, 0, 0), every=False, displayed=(0, 1))
 
 
+def test_nothing_is_made_of_a_plane_that_is_not_shown(open_dock):
+    dock = open_dock(Image(np.zeros((64, 80, 5), np.uint8), name="stack", rgb=False))
+    dock.viewer.dims.order = (2, 0, 1)  # as the button that rolls them does
+    for button in ("find", "remove"):
+        dock.click(button)
+        assert "is shown with its axes rolled" in dock.status
+        assert dock.names == ["stack"]
+
+
 def test_a_picture_that_was_changed_in_place_is_looked_at_again(open_dock, network):
     picture = make_scan(96, 112)
     layer = Image(picture, name="scan", rgb=picture.ndim == 3)
@@ -208,7 +217,7 @@ def test_contrast_limits_say_what_white_is():
     dark = np.full((8, 8), 900, np.uint16)
     for limits, white in (((0, 4095), 4095), ((0, 65535), 65535), ((0, 900), 1023)):
         layer = Image(dark, contrast_limits=limits)
-        assert Frames(layer, (0, 0), every=False).coding(dark)[0].white == white
+        assert Frames(layer, (0, 0), every=False, displayed=(0, 1)).coding(dark)[0].white == white
 
 
 def test_damage_too_wide_to_be_repaired_is_told_once_the_repairs_are_shown(open_dock, monkeypatch):
