@@ -196,4 +196,4 @@ def handed_on(steps: Generator[Progress, None, _Result]) -> Generator[Progress, 
     try:
         return (yield from steps)
     except RuntimeError as error:
-        raise DsrError(f"The network stopped ({error}); run it on the processor, or start anew.") from error
+        raise DsrError(f"The network stopped ({error}); run it on the processor, or start again.") from error

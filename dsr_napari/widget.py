@@ -243,7 +243,7 @@ class RemoveDust(Container[Container[Widget]]):
         count = sum(each.count for each in known)
         prediction = known[0].prediction
         if prediction is None:
-            self._say("The image has changed; Find looks at it anew.")
+            self._say("The image has changed; Find looks at it again.")
         else:
             where = RUNS_ON.get(prediction.provider, prediction.provider)
             text = f"{count} defect{'' if count == 1 else 's'} · {prediction.model.name} on {where}"
