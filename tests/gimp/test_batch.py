@@ -327,6 +327,12 @@ def test_every_failure_is_a_sentence_and_changes_nothing(batch: Outcome, name: s
     assert sentence in batch.result("refusals")[name]
 
 
+def test_what_gimp_hardly_ever_does_is_a_sentence(batch: Outcome):
+    said = batch.result("rare")
+    assert said["deleted"] == "The infrared scan was deleted; choose another, or none."
+    assert said["refused"].startswith("GIMP refused the result: ")
+
+
 def test_a_layer_that_is_blended_is_remarked_upon(batch: Outcome):
     batch.result("refusals")
     assert "“scan” is blended or filtered" in batch.process.stdout + batch.process.stderr

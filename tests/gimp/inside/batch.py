@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 import time
 import traceback
 
@@ -506,6 +507,30 @@ def refusals():
         said["unknown"] = refusal(image, [layer])
     finally:
         ENGINE.write_text(settings)
+    return said
+
+
+@case
+def rare():
+    """What GIMP hardly ever does, asked of the plug-in's own modules."""
+    sys.path.insert(0, str(ENGINE.parent))
+    from drawable import Target  # noqa: PLC0415 -- found only now
+    from dsr_core.editor.wire import PlugInError  # noqa: PLC0415
+    from product import must  # noqa: PLC0415
+
+    image, (layer,) = picture()
+    plate = add(image, "u8", seed=1)
+    target = Target(image, layer)
+    image.remove_layer(plate)
+    said = {}
+    for name, action in {
+        "deleted": lambda: target.infrared(plate),
+        "refused": lambda: must(image.insert_layer(layer, None, 0)),  # it is there already
+    }.items():
+        try:
+            action()
+        except PlugInError as error:
+            said[name] = str(error)
     return said
 
 
