@@ -167,10 +167,8 @@ class Session:
                 here.collect(view, job.positions)
                 show_run(self._viewer, here, view, self._results, restore=job.restore)
                 if job.restore:
-                    shown = shown_frame(here.source, self._viewer.dims.point)
-                    self._second.start(
-                        here, here.known[shown if shown in job.positions else job.positions[0]]
-                    )
+                    at = shown_frame(here.source, self._viewer.dims.point)
+                    self._second.start(here, here.known[at if at in job.positions else job.positions[0]])
                 known = here.known  # what was painted while it ran is still to come
                 here.stale |= {
                     each for each in job.positions if known[each].decided is not job.known[each].decided
