@@ -109,7 +109,7 @@ def test_what_takes_long_counts_in_its_step(step, owner, name, toy_model, tmp_pa
 def test_a_run_that_fails_says_why(toy_model, tmp_path):
     model = find_model(toy_model)
     (tmp_path / "result.tif").mkdir()
-    with pytest.raises(DsrError, match=r"dsr-core restore failed: .*result\.tif is a folder"):
+    with pytest.raises(DsrError, match=r"(?s)dsr-core restore failed: .*result\.tif is a folder"):
         scans.restore_scan(model, 0.05, 8, tmp_path)
 
 
