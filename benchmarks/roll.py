@@ -182,7 +182,8 @@ def _lines(found: Found) -> Iterator[str]:
 def _machine(run: Found) -> str:
     here = run["machine"]
     busy = "" if run["load"] <= _IDLE else " Other programs ran beside it, so it took longer than it has to."
-    return f"On {here['processor']}, {here['cores']} cores, load in the minute before {run['load']:.1f}.{busy}"
+    load = f"load in the minute before {run['load']:.1f}"
+    return f"On {here['processor']}, {here['cores']} cores, {load}.{busy}"
 
 
 def main() -> None:
