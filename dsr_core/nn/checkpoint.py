@@ -23,12 +23,15 @@ def save_checkpoint(path: str | Path, model: UNet, info: Mapping[str, str | int]
     path
         File to write; one that exists is replaced.
     model
-        Its weights are stored as float32.
+        Its kernels are stored as float16, as in the exported model, all else as float32.
     info
         What the exported model will say about itself: name, version, loss, training_data, steps, licence,
         hardware.
     """
-    weights = {key: value.detach().cpu().float() for key, value in model.state_dict().items()}
+    weights = {
+        key: value.detach().cpu().to(torch.float16 if value.ndim > 1 else torch.float32)
+        for key, value in model.state_dict().items()
+    }
     content = {"format": FORMAT, "config": asdict(model.config), "state_dict": weights, "info": dict(info)}
     write_all({Path(path): lambda temporary: torch.save(content, temporary)}, overwrite=True)
 
