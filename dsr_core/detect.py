@@ -173,9 +173,8 @@ def _dense(
     vivid = bool(np.count_nonzero(firm) > crowds.OF_VIVID * size) and crowds.is_vivid(
         pick(prediction.image, at[firm]), pick(prediction.repaired, at[firm])
     )
-    starry = crowds.is_starry(
-        np.count_nonzero(lamps & certain), np.count_nonzero(lit) / size, np.count_nonzero(found) / size
-    )
+    number = int(np.count_nonzero(lamps & certain))
+    starry = crowds.is_starry(number, np.count_nonzero(lit) / size, np.count_nonzero(found) / size)
     return crowds.find_crowds(at, label, firm, len(keep), shape, vivid=vivid, starry=starry) & ~shown
 
 
