@@ -48,7 +48,8 @@ class Leg:
     members
         Networks that find damage together with ``initial``.
     together
-        Train the members, too, instead of leaving them as they are.
+        Train the members, too, instead of leaving them as they are. Each network is written by itself as
+        well: ``NAME-0.pt`` is the one that repairs.
     decoder
         Train the decoder alone.
     crop, batch

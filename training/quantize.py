@@ -2,11 +2,12 @@
 
 The body's convolutions and residual sums become 8-bit (QDQ; activations uint8; weights per channel, in seven
 bits, since sums of full ones overflow on CPUs without VNNI). The first convolution, the last one and all
-behind it stay float32: what they compute reaches the picture itself. The tiles come from
-``python -m training pairs``, made of training photographs.
+behind it stay float32, in every network of an ensemble: what they compute reaches the picture itself. The
+tiles come from ``python -m training pairs``, made of training photographs.
 """
 
 import argparse
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -62,9 +63,7 @@ def quantize(model: ModelInfo, tiles: Path, output: Path, *, overwrite: bool = F
     """
     check_free([output], overwrite=overwrite)
     graph = _in_single(onnx.load(model.path))
-    names = [node.name for node in graph.graph.node]
-    convolutions = [node.name for node in graph.graph.node if node.op_type == "Conv"]
-    first, last = names.index(convolutions[0]), names.index(convolutions[-1])
+    spared = _without_a_convolution_before(graph.graph.node) | _without_a_convolution_behind(graph.graph.node)
 
     def write(path: Path) -> None:
         with TemporaryDirectory() as folder:
@@ -80,7 +79,7 @@ def quantize(model: ModelInfo, tiles: Path, output: Path, *, overwrite: bool = F
                 reduce_range=True,
                 activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
-                nodes_to_exclude=names[: first + 1] + names[last:],
+                nodes_to_exclude=sorted(spared),
                 extra_options={"CalibMovingAverage": True},  # one tile's extremes cost all others precision
             )
         written = onnx.load(path)
@@ -113,18 +112,46 @@ def masks_differ(first: ModelInfo, second: ModelInfo, tiles: Path) -> float:
 def _in_single(model: onnx.ModelProto) -> onnx.ModelProto:
     """Store the kernels as float32, without the casts that unpack them, and name every node."""
     tensors = {tensor.name: tensor for tensor in model.graph.initializer}
-    nodes = []
+    nodes, unpacked = [], []
     for node in model.graph.node:
         if node.op_type == "Cast" and node.input[0] in tensors:
-            tensor = tensors[node.input[0]]
-            values = numpy_helper.to_array(tensor).astype(np.float32)
-            tensor.CopyFrom(numpy_helper.from_array(values, node.output[0]))
+            values = numpy_helper.to_array(tensors[node.input[0]]).astype(np.float32)
+            unpacked.append(numpy_helper.from_array(values, node.output[0]))
         else:
             node.name = node.name or node.output[0]
             nodes.append(node)
-    del model.graph.node[:]
+    used = {name for node in nodes for name in node.input}
+    kept = [tensor for name, tensor in tensors.items() if name in used]
+    del model.graph.node[:], model.graph.initializer[:]
     model.graph.node.extend(nodes)
+    model.graph.initializer.extend([*kept, *unpacked])
     return model
+
+
+def _without_a_convolution_before(nodes: Iterable[onnx.NodeProto]) -> set[str]:
+    """Name the nodes, in their order, that no convolution lies before: first convolutions among them."""
+    convolved: set[str] = set()  # what a convolution lies before, or made
+    names = set()
+    for node in nodes:
+        behind = not convolved.isdisjoint(node.input)
+        if not behind:
+            names.add(node.name)
+        if behind or node.op_type == "Conv":
+            convolved.update(node.output)
+    return names
+
+
+def _without_a_convolution_behind(nodes: Sequence[onnx.NodeProto]) -> set[str]:
+    """Name the nodes that no convolution lies behind: last convolutions among them."""
+    convolved: set[str] = set()  # what a convolution lies behind, or takes
+    names = set()
+    for node in reversed(nodes):
+        before = not convolved.isdisjoint(node.output)
+        if not before:
+            names.add(node.name)
+        if before or node.op_type == "Conv":
+            convolved.update(node.input)
+    return names
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

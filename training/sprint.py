@@ -22,7 +22,7 @@ from torch import Tensor
 
 from dsr_core.nn.checkpoint import load_checkpoint, save_checkpoint
 from dsr_core.nn.losses import PerceptualLoss
-from dsr_core.nn.unet import UNet, ensemble
+from dsr_core.nn.unet import UNet, ensemble, parts
 from dsr_core.nn.vgg import VGGFeatures
 from training.damage import Triplet
 from training.maker import Maker
@@ -162,7 +162,7 @@ class LegRun:
         return [self.maker.get().damaged for _ in range(RECALIBRATION)]
 
     def save(self, net: UNet) -> None:
-        """Write a network as the leg's checkpoint."""
+        """Write a network as the leg's checkpoint, and the parts of an ensemble that is trained together."""
         leg = self.leg
         info = {
             "name": leg.name,
@@ -172,6 +172,9 @@ class LegRun:
             "licence": "MIT",
         }
         save_checkpoint(self.output, net, info | leg.info)
+        if leg.together:
+            for number, part in enumerate(parts(net, [member.share for member in leg.members])):
+                save_checkpoint(self.output.with_stem(f"{leg.name}-{number}"), part, info | leg.info)
 
     def report(self, say: Callable[..., None], elapsed: float) -> None:
         """Say how far the leg is, how fast, and how good."""

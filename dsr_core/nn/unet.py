@@ -252,6 +252,26 @@ def ensemble(net: UNet, others: Sequence[tuple[UNet, int, float]]) -> UNet:
     return first.eval()
 
 
+def parts(net: UNet, shares: Sequence[float]) -> list[UNet]:
+    """Return the networks that :func:`ensemble` put together, first the one that repairs.
+
+    Parameters
+    ----------
+    net
+        The ensemble, which is not changed.
+    shares
+        Of its members in the mean.
+    """
+    alone = copy.deepcopy(net)
+    alone.members = nn.ModuleList()
+    alone.config = replace(net.config, members=())
+    members = [member for member in net.members if isinstance(member, UNet)]
+    return [
+        _weighed(part, 1 / share)
+        for part, share in zip([alone, *members], [1 - sum(shares), *shares], strict=True)
+    ]
+
+
 def _weighed(net: UNet, share: float) -> UNet:
     """Return a copy with its logit multiplied by a share, without caution."""
     copied = copy.deepcopy(net)

@@ -11,7 +11,7 @@ from dsr_core.errors import DsrError
 from dsr_core.nn.blocks import NormedConv, Upsample, fold_norms, local_contrast, push_pull
 from dsr_core.nn.probe import damaged_images
 from dsr_core.nn.resnet import WIDTHS, ResNet34Encoder
-from dsr_core.nn.unet import UNet, UNetConfig
+from dsr_core.nn.unet import UNet, UNetConfig, ensemble, parts
 from tests.nn.small_model import SMALL
 
 RESNET = UNetConfig(encoder="resnet34", widths=WIDTHS, encoder_blocks=(), decoder_blocks=(0, 0, 0, 0))
@@ -46,6 +46,15 @@ def test_the_logit_of_an_ensemble_is_the_mean_of_its_networks(model, trio):
     torch.testing.assert_close(logit, own / 2 + beside + wide)
     assert trio.config.multiple_of == 2 * model.config.multiple_of
     assert not model.members  # what was joined is as it was
+
+
+def test_an_ensemble_can_be_taken_apart(model, trio):
+    image = damaged_images(1, 64)
+    first, *others = parts(trio, [0.25, 0.25])
+    with torch.no_grad():
+        torch.testing.assert_close(first(image)[1], model(image)[1])
+        again = ensemble(first, [(others[0], 1, 0.25), (others[1], 2, 0.25)])
+        torch.testing.assert_close(again(image)[1], trio(image)[1])
 
 
 def test_upsampling_starts_without_a_checkerboard():

@@ -11,7 +11,7 @@ import yaml
 
 from dsr_core.errors import DsrError
 from dsr_core.nn.checkpoint import load_checkpoint, save_checkpoint
-from dsr_core.nn.unet import UNet, UNetConfig
+from dsr_core.nn.unet import UNet, UNetConfig, ensemble
 from training.__main__ import main
 from training.pack import unpack
 from training.plan import Joining, Leg, choose, read_plan
@@ -125,6 +125,31 @@ def test_a_leg_goes_on_without_the_caution_of_its_start(archive, tmp_path):
     run = LegRun(leg, unpack(archive, "cpu"), tmp_path, torch.device("cpu"), "random:0")
     assert run.steps_before == 40
     assert run.runner.net.config.caution == run.runner.average.config.caution == 0
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_members_are_trained_together_or_left_as_they_are(archive, tmp_path, together):
+    starts = [str(tmp_path / f"{name}.pt") for name in "ab"]
+    for seed, path in enumerate(starts):
+        torch.manual_seed(seed)
+        save_checkpoint(path, UNet(TINY).eval(), {})
+    member = Joining(starts[1], share=0.5, shrink=2)
+    leg = Leg("both", 1, initial=starts[0], members=(member,), together=together, crop=32, batch=2)
+    run = LegRun(leg, unpack(archive, "cpu"), tmp_path, torch.device("cpu"), "random:0")
+    before = [parameter.clone() for parameter in run.runner.net.members.parameters()]
+    run.runner.set_rate(0.01)
+    run.runner.step(run.make(0, 0.1))
+    after = run.runner.net.members.parameters()
+    assert together == any(not torch.equal(*pair) for pair in zip(before, after, strict=True))
+    run.save(run.runner.average)
+    apart = sorted(tmp_path.glob("both-?.pt"))
+    assert len(apart) == (2 if together else 0)
+    if together:
+        first, second = (load_checkpoint(path)[0] for path in apart)
+        both, _ = load_checkpoint(tmp_path / "both.pt")
+        again = ensemble(first, [(second, 2, 0.5)])
+        image = torch.rand(1, 3, 32, 32)
+        torch.testing.assert_close(again(image)[1], both(image)[1], rtol=1e-2, atol=1e-2)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="on a CPU, batches are made in a fork")
