@@ -24,6 +24,7 @@ from benchmarks.restore import machine
 from benchmarks.scans import write_scan
 
 _LOOK = 0.05  # seconds
+_IDLE = 0.3  # load before the start up to which nothing else ran to speak of
 _LINE = (
     "restore roll --recursive --output-dir restored --resume --report report.html --contact-sheet sheet.jpg"
 )
@@ -180,7 +181,9 @@ def _lines(found: Found) -> Iterator[str]:
 
 def _machine(run: Found) -> str:
     here = run["machine"]
-    return f"On {here['processor']}, {here['cores']} cores, load in the minute before {run['load']:.1f}."
+    busy = "" if run["load"] <= _IDLE else " Other programs ran beside it, so it took longer than it has to."
+    load = f"load in the minute before {run['load']:.1f}"
+    return f"On {here['processor']}, {here['cores']} cores, {load}.{busy}"
 
 
 def main() -> None:

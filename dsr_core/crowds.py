@@ -10,6 +10,9 @@ from dsr_core.pixels import Image, full_scale
 _OF_PICTURE = 0.08  # of the pixels; seven frames outlined by hand have 0.025 at most, paint is taken to 0.09
 OF_VIVID = 0.04
 """The same share where most of it is more colourful than what it covers, which neither dirt nor a hole is."""
+_OF_LIGHTS = 0.01  # the same where most of that may be lights, as in a starry sky
+_MANY_LIGHTS = 24  # from this number on they are more than a few soft specks of dust
+_MOSTLY = 0.5  # of what was found; soft dust is 0.4 of it at most, lamps, stars and snow are 0.8 and more
 _RISE = 0.15  # of white, of the largest less the least sample; 3 % of the damage of a film, 64 % of paint
 _OF_TILE = 0.25  # the same of a tile; on those frames 0.17 at most
 _TILE = 256  # pixels, about
@@ -24,6 +27,7 @@ def find_crowds(
     shape: tuple[int, ...],
     *,
     vivid: bool = False,
+    starry: bool = False,
 ) -> NDArray[np.bool_]:
     """Return for each component whether it lies where so much was found that it is no damage.
 
@@ -37,13 +41,13 @@ def find_crowds(
         Number of components.
     shape
         Of the picture: height and width.
-    vivid
-        Whether `is_vivid` says so of what is firm.
+    vivid, starry
+        Whether `is_vivid` and `is_starry` say so of what is firm.
     """
     height, width = shape
     if height * width < _LEAST:
         return np.zeros(count, np.bool_)
-    if np.count_nonzero(firm) > (OF_VIVID if vivid else _OF_PICTURE) * height * width:
+    if starry or np.count_nonzero(firm) > (OF_VIVID if vivid else _OF_PICTURE) * height * width:
         return np.ones(count, np.bool_)
     down, right = (max(1, round(side / _TILE)) for side in shape)
     rows, columns = np.divmod(at, width)
@@ -64,6 +68,19 @@ def is_vivid(samples: Image, repaired: Image) -> bool:
 
     rise = colourfulness(samples) - colourfulness(repaired)
     return bool(np.median(rise) > _RISE * full_scale(samples.dtype))
+
+
+def is_starry(number: int, lights: float, found: float) -> bool:
+    """Return whether a picture shows stars, snow or a city at night rather than dirt.
+
+    Parameters
+    ----------
+    number
+        How many of the defects may be lights (`dsr_core.lights`).
+    lights, found
+        Shares of the picture: what these take, and what all of them take.
+    """
+    return number >= _MANY_LIGHTS and found > _OF_LIGHTS and lights > _MOSTLY * found
 
 
 def remark(left: int, share: float) -> str:

@@ -89,7 +89,7 @@ def search(
         keep &= ~lamps
     elif trust < 1:
         keep &= ~lamps | _any(label, strength * trust > int(threshold), count)
-    dense = keep & _dense(prediction, at, label, strength, keep)
+    dense = keep & _dense(prediction, at, label, strength, keep, lamps)
     if options.dense == "keep":
         keep &= ~dense
     share = np.count_nonzero(dense[label]) / probability.size
@@ -156,19 +156,26 @@ def _dense(
     label: NDArray[Any],
     strength: NDArray[np.uint8],
     keep: NDArray[np.bool_],
+    lamps: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """Return for each component whether it is one of too many; what other evidence shows never is."""
+    """Return for each component whether it is one of too many; what other evidence shows never is.
+
+    ``lamps`` are those that may be lights, kept or not: the sky that they are in is the same.
+    """
     shown = np.zeros_like(keep)
     for name, each in prediction.evidence.items():
         if name != NETWORK:
             shown |= _any(label, each.ravel().take(at) >= _HALF, len(keep))
-    firm = (strength >= FOUND) & _any(label, strength >= _HALF, len(keep))[label]
-    firm &= (keep & ~shown)[label]
+    certain = _any(label, strength >= _HALF, len(keep)) & ~shown
+    found = (strength >= FOUND) & (certain & (keep | lamps))[label]
+    firm, lit = found & keep[label], found & lamps[label]
     shape, size = prediction.probability.shape, prediction.probability.size
     vivid = bool(np.count_nonzero(firm) > crowds.OF_VIVID * size) and crowds.is_vivid(
         pick(prediction.image, at[firm]), pick(prediction.repaired, at[firm])
     )
-    return crowds.find_crowds(at, label, firm, len(keep), shape, vivid=vivid) & ~shown
+    number = int(np.count_nonzero(lamps & certain))
+    starry = crowds.is_starry(number, np.count_nonzero(lit) / size, np.count_nonzero(found) / size)
+    return crowds.find_crowds(at, label, firm, len(keep), shape, vivid=vivid, starry=starry) & ~shown
 
 
 def _of_polarity(

@@ -59,8 +59,8 @@ def with_rim(found: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def told(sources: Mapping[str, int]) -> str:
-    """Return how many defects came from which evidence, as part of a sentence."""
-    return ", ".join(f"{count} by {name}" for name, count in sources.items())
+    """Return how many defects came from which evidence, as part of a sentence: only what found some."""
+    return ", ".join(f"{count} by {name}" for name, count in sources.items() if count)
 
 
 def count_sources(labels: NDArray[np.int32], count: int, evidence: Mapping[str, Map]) -> dict[str, int]:

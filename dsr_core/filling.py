@@ -29,7 +29,8 @@ def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress,
 
     Such pixels are painted as opaque dust, so that the network sees damage there, and only the tiles that
     hold them run again. A defect that even then does not convince it is filled from its surroundings (Telea,
-    *An image inpainting technique based on the fast marching method*, 2004).
+    *An image inpainting technique based on the fast marching method*, 2004), and so is the narrow rest of a
+    mark around what it had found, which would become a thin line.
 
     Parameters
     ----------
@@ -50,8 +51,9 @@ def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress,
     """
     check_mask(mask, prediction.probability.shape)
     found = prediction.probability >= FOUND
-    marked = mask & ~with_rim(found)
-    return (yield from _filled(prediction, marked, found, marked))
+    rim = with_rim(found)
+    marked = mask & ~rim
+    return (yield from _filled(prediction, marked, found, marked & ~_rest(marked, rim)))
 
 
 def add_evidence(prediction: Prediction, maps: Mapping[str, Map]) -> Generator[Progress, None, Prediction]:
@@ -98,6 +100,15 @@ def _wide(marked: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(wide[labels], np.bool_)
 
 
+def _rest(marked: NDArray[np.bool_], rim: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the narrow ones of the marked regions that lie along what was found with its rim."""
+    labels: NDArray[Any]
+    count, labels = cv2.connectedComponents(marked.view(np.uint8), connectivity=8)
+    beside = np.zeros(count, np.bool_)
+    beside[labels[cv2.dilate(rim.view(np.uint8), np.ones((3, 3), np.uint8)) > 0]] = True
+    return np.asarray(beside[labels] & marked & ~_wide(marked), np.bool_)
+
+
 def _filled(
     prediction: Prediction,
     marked: NDArray[np.bool_],
@@ -138,13 +149,22 @@ def _filled(
         stretch=prediction.stretch,
         wanted=lambda tile: bool(by_network[tile.core].any()),
     )
-    _inpaint(repaired, samples, marked, missed)
+    _inpaint(repaired, samples, found | marked, marked, missed)
     add_grain(repaired, samples, found | marked, marked, linear=prediction.linear)
     return replace(prediction, repaired=repaired, provider=ran, notes=prediction.notes + notes)
 
 
-def _inpaint(repaired: Image, samples: Image, marked: NDArray[np.bool_], missed: NDArray[np.bool_]) -> None:
-    """Fill each defect that the network missed in large part, whole, from what surrounds it."""
+def _inpaint(
+    repaired: Image,
+    samples: Image,
+    damaged: NDArray[np.bool_],
+    marked: NDArray[np.bool_],
+    missed: NDArray[np.bool_],
+) -> None:
+    """Fill each marked defect that the network missed in large part, whole, from what surrounds it.
+
+    Of what is ``damaged`` around it, the repair counts.
+    """
     labels: NDArray[Any]
     count, labels, stats, _ = cv2.connectedComponentsWithStats(marked.view(np.uint8), connectivity=8)
     shares = np.bincount(labels[missed], minlength=count) / stats[:, cv2.CC_STAT_AREA]
@@ -154,7 +174,7 @@ def _inpaint(repaired: Image, samples: Image, marked: NDArray[np.bool_], missed:
             slice(max(0, top - _REACH), top + height + _REACH),
             slice(max(0, left - _REACH), left + width + _REACH),
         )
-        gap, others = labels[part] == number, marked[part]
+        gap, others = labels[part] == number, damaged[part]
         around = np.where(others[:, :, None], repaired[part], samples[part]).astype(np.float32)
         for channel in range(around.shape[2]):
             plane = np.ascontiguousarray(around[:, :, channel])

@@ -19,6 +19,7 @@ from settings import everything, wanted
 HELP = Path(__file__).parent / "help.html"
 BEAT = 25  # milliseconds from one look for answers to the next
 WATCH = 20  # beats from one look at whether the picture is still there to the next
+LINES = 3  # of text below the picture; where there is more, it scrolls
 
 
 class Dialog:
@@ -50,17 +51,16 @@ class Dialog:
         self.fields = Fields(self.window, config, client.models, fitting(targets))
         self.preview = Preview(self.target, self._refresh, self._toggle, self._step)
         self.progress = Gtk.ProgressBar(no_show_all=True)
-        self.status = Gtk.Label(xalign=0, yalign=0, wrap=True, max_width_chars=70, lines=2)
+        self.status = Gtk.Label(xalign=0, yalign=0, wrap=True, max_width_chars=70)
         self.preview.box.pack_start(self._layer_row(), False, False, 0)
         self.preview.box.reorder_child(self.preview.box.get_children()[-1], 0)
-        for widget in (self.progress, self.status):
-            self.preview.box.pack_start(widget, False, False, 0)
+        self.preview.box.pack_start(self._told(), False, False, 0)
         row = Gtk.Box(spacing=18, margin=12)
         row.pack_start(self.preview.box, True, True, 0)
         row.pack_start(self.fields.widget, False, False, 0)
         row.show_all()
         self.window.get_content_area().pack_start(row, True, True, 0)
-        self.window.set_default_size(1090, 690)  # fits a desktop of 1366 x 768 with a panel
+        self.window.set_default_size(1090, 700)  # fits a desktop of 1366 x 768 with a panel
         self._replace_help()
         config.connect("notify", self._on_change)
 
@@ -113,6 +113,17 @@ class Dialog:
         names.set_sensitive(len(self.targets) > 1)
         row.pack_start(names, False, False, 0)
         return row
+
+    def _told(self):
+        """Return the place below the picture; it is as high for any text, so that no button ever moves."""
+        told = Gtk.Box(orientation=Gtk.Orientation.VERTICAL, spacing=8)
+        for widget in (self.progress, self.status):
+            told.pack_start(widget, False, False, 0)
+        place = Gtk.ScrolledWindow(hscrollbar_policy=Gtk.PolicyType.NEVER)
+        place.set_overlay_scrolling(False)  # where there is more, one sees it
+        place.set_size_request(-1, self.status.create_pango_layout("\n" * (LINES - 1)).get_pixel_size()[1])
+        place.add(told)
+        return place
 
     # From here on: what happens while the dialog is open.
     def _on_layer(self, names):

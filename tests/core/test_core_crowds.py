@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from dsr_core import Options, Prediction, compose
 
@@ -29,6 +30,42 @@ def test_a_picture_full_of_dots_stays_and_goes_on_request():
     assert "set dense to repair" in note
     result = compose(prediction, Options(dense="repair", grow=0))
     assert (result.defects, result.notes) == (7225, ())
+
+
+def sky(hard, side=512):
+    """Return a prediction with a star of 55 pixels in every square of 32; the first are hard, as dust is."""
+    image, probability = np.full((side, side, 1), 0.1, np.float32), np.zeros((side, side), np.uint8)
+    distance = np.hypot(*np.mgrid[-8:9, -8:9])
+    star, speck = np.exp(-(distance**2) / 2 / 1.5**2), np.clip(4.5 - distance, 0, 1)
+    for number, (row, column) in enumerate(np.ndindex(side // 32, side // 32)):
+        part = slice(32 * row + 8, 32 * row + 25), slice(32 * column + 8, 32 * column + 25)
+        image[part][..., 0] += 0.5 * (speck if number < hard else star)
+        probability[part][(speck if number < hard else star) > 0.02] = 250
+    return Prediction(image, np.full_like(image, 0.1), probability, None, "cpu")
+
+
+@pytest.mark.parametrize("lights", ["repair", "keep"])
+def test_a_starry_sky_stays_and_goes_on_request(lights):
+    prediction = sky(hard=100)  # 5.8 % of the pixels, 156 of 256 stars are soft
+    result = compose(prediction, Options(lights=lights))
+    assert (result.defects, result.mask.any()) == (0, False)
+    assert np.array_equal(result.image, prediction.image)
+    (note,) = result.notes
+    assert "stars are, so they stay; set dense to repair" in note
+    result = compose(prediction, Options(lights=lights, dense="repair"))
+    assert result.defects == {"repair": 256, "keep": 100}[lights]
+
+
+def test_dust_goes_where_fewer_than_half_may_be_lights():
+    result = compose(sky(hard=140))
+    assert result.defects == 256
+    assert result.notes[0].startswith("116 of the specks may be lamps")
+
+
+def test_single_lights_in_a_large_picture_are_no_starry_sky():
+    prediction = sky(hard=0)
+    prediction.probability[64:] = 0  # 32 stars, 0.7 % of the pixels
+    assert compose(prediction).defects == 32
 
 
 def test_film_four_times_as_dirty_as_the_average_is_repaired():

@@ -7,7 +7,7 @@ import dsr_core
 import dsr_core.io
 from dsr_core import DsrError, Options
 from dsr_core.cli import main
-from dsr_core.evidence import count_sources, joined, unseen
+from dsr_core.evidence import count_sources, joined, told, unseen
 from tests.dusty import SPECKS, dusty
 
 FAINT = (slice(60, 64), slice(30, 34))  # a place where the picture shows nothing
@@ -80,6 +80,11 @@ def test_the_first_that_is_sure_has_found_a_defect_and_else_the_strongest():
         "network": 1,
         "infrared": 2,
     }
+
+
+def test_only_what_found_something_is_told():
+    assert told({"network": 63, "infrared": 0, "scratches": 1}) == "63 by network, 1 by scratches"
+    assert told({"network": 0, "scratches": 0}) == told({}) == ""
 
 
 def test_a_map_of_another_size_or_type_is_refused(toy_model):

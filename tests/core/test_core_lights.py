@@ -15,8 +15,8 @@ def made_up(profile):
     """Return a prediction with a speck of this profile, by the distance from its middle, at each place."""
     rows, columns = np.mgrid[-8:9, -8:9]
     speck = HIGH * profile(np.hypot(rows, columns))
-    repaired = np.full((220, 220, 1), 0.2, np.float32)
-    image, probability = repaired.copy(), np.zeros((220, 220), np.uint8)
+    repaired = np.full((1200, 1200, 1), 0.2, np.float32)  # so large that they are no starry sky
+    image, probability = repaired.copy(), np.zeros((1200, 1200), np.uint8)
     for row, column in PLACES:
         part = slice(row - 8, row + 9), slice(column - 8, column + 9)
         image[part][..., 0] += speck

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from dsr_core import restore
+from dsr_core.editor.patches import OUTLINE
 from tests.gimp.roots import REPOSITORY, Job
 
 MODEL = REPOSITORY / "onnx_models" / "model-3.onnx"
@@ -40,6 +41,12 @@ def test_a_first_scan_as_the_page_says(tmp_path: Path):
     np.testing.assert_array_equal(after[selected == 0], before[selected == 0])
     mended, scanned = report["tones"]
     assert mended < scanned - 0.02  # the pale speck is gone
+    assert report["by_dialog"] == report["by_menu"]  # to the bit
+    first, again, taken = (cv2.imread(str(out / f"{name}.png")) for name in ("dialog", "again", "taken"))
+    assert (taken[67:470, 24:514] == OUTLINE[2::-1]).all(-1).sum() > 50  # what will come of it is shown
+    earlier = [shot[510:535, 540:660].std() for shot in (first, again, taken)]  # the row for previous repairs
+    assert earlier[1] > 5
+    assert max(earlier[0], earlier[2]) < 1  # what is selected is always added to them
 
 
 def test_the_docs_show_it():

@@ -253,7 +253,7 @@ def test_a_roll_is_killed_and_resumed(toy_model, tmp_path):
     text = roll.page({"killed": found | {"machine": {"processor": "x", "cores": 2}, "load": 1.25}})
     assert "| results at the end | 3 |" in text
     assert "| other files beside them, the index aside | 0 |" in text
-    assert "On x, 2 cores, load in the minute before 1.2" in text
+    assert "On x, 2 cores, load in the minute before 1.2. Other programs ran beside it" in text
 
 
 def test_jobs_are_timed_on_storage_of_any_speed(toy_model, tmp_path):
@@ -265,6 +265,7 @@ def test_jobs_are_timed_on_storage_of_any_speed(toy_model, tmp_path):
     text = roll.page({"jobs": found | {"machine": {"processor": "x", "cores": 2}, "load": 0}})
     assert "| as fast as this machine's | 2.00 | 3.00 | 1.50 |" in text
     assert "| 50 MB/s | 1.00 | 1.50 | 1.50 |" in text
+    assert "Other programs" not in text
 
 
 def test_the_page_on_reliability_says_what_is_known_and_no_more():

@@ -98,9 +98,9 @@ Where implausibly much of a picture looks damaged, nothing is replaced there unl
 it (`dsr_core/crowds.py`). Print, a night sky and splashes of paint, 512 pixels each and drawn without any
 dirt; model {model}. Written by `python -m training dense --photos PHOTOS --output docs/dense.md`.
 
-Stars are as small and as many as dust on dirty film, and below 8 % of the picture (before `--grow`) nothing
-but a person tells them apart. `--lights keep` leaves most of them alone; the filter says so where there are
-dozens.
+Stars are as small and as many as dust on dirty film, but most of them are round and soft on every side. Where
+lights take most of what was found, and that is more than 1 % of the picture, all of it stays. Fewer lights go
+and are told; `--lights keep` leaves them alone.
 
 | | taken for damage | replaced | pictures of which nothing is replaced | replaced with `--lights keep` |
 |---|---:|---:|---:|---:|"""

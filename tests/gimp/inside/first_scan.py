@@ -32,7 +32,8 @@ SPECK = (345, 717)
 CORNER, ZOOM = (214, 96), 2 / 3  # where GIMP shows a picture of this size, and how large
 NEARER = 3  # steps of the wheel, to 200 %
 LASSO = 24  # pixels of the screen that it is drawn away from the speck, at 200 %
-WRAPPED = 17  # pixels that the buttons go up as the line below them wraps, once it tells the find's number
+OUTLINE = (255, 30, 80)
+TAKE = (-200, 62)  # the list of what is taken
 NOWHERE = (690, 540)  # a place in the dialog that has nothing
 
 
@@ -41,7 +42,8 @@ def outlined(dialog):
     shot("waiting", dialog)
     picture = GdkPixbuf.Pixbuf.new_from_file(str(OUT / "waiting.png"))
     samples, step = picture.get_pixels(), picture.get_n_channels()
-    return sum(r > 200 and g < 90 for r, g in zip(samples[::step], samples[1::step], strict=False)) > 100
+    colours = zip(samples[::step], samples[1::step], samples[2::step], strict=False)
+    return sum(colour == OUTLINE for colour in colours) > 50
 
 
 def clean():
@@ -62,10 +64,9 @@ def veto(dialog):
     """
     for _ in range(3):  # to 400 %: farther out, the edge of the picture keeps the find off the middle
         click(dialog, *MIDDLE, button=4)
-    click(dialog, *PREVIOUS)
-    time.sleep(1)
-    click(dialog, PREVIOUS[0], PREVIOUS[1] - WRAPPED)
-    time.sleep(1)
+    for _ in range(2):
+        click(dialog, *PREVIOUS)
+        time.sleep(1)
     click(dialog, *MIDDLE)
     time.sleep(1)
     shot("veto", dialog)
@@ -99,6 +100,23 @@ def mend(main):
     until(lambda: ask("ids()") != before, "the repair")
 
 
+def take(main):
+    """Mend the same by way of the dialog: *Take: All that is selected*."""
+    mended = ask("ids()")
+    tool("windowactivate", "--sync", main)
+    press("ctrl+z")
+    until(lambda: ask("ids()") != mended, "what was there before")
+    unmended = ask("ids()")
+    _, dialog = open_dialog()
+    shot("again", dialog)
+    click(dialog, *TAKE, button=5)  # the wheel
+    until(lambda: outlined(dialog), "the outline of what is selected")
+    shot("taken", dialog)
+    press("alt+o")
+    until(lambda: ask("ids()") != unmended, "the repair")
+    until(lambda: not window(DIALOG), "the dialog's end")
+
+
 def work():
     until((OUT / "ready").exists, "GIMP")
     time.sleep(2)
@@ -120,9 +138,14 @@ def work():
     ask("keep('mask-mended')")
     report["mended"] = ask("names()")
     report["tones"] = ask(f"[tone(number, {SPECK}) for number in range(2)]")
-    report["after"] = ask("state()")[-1:]
+    report["by_menu"] = ask("state()")
+    report["after"] = report["by_menu"][-1:]
     ask("Gimp.Selection.none(image)")
     shot("mended", main)
+    press("ctrl+z")
+    until(lambda: not processes(b"dsr_core.editor.worker"), "the worker's end")
+    take(main)
+    report["by_dialog"] = ask("state()")
 
 
 show(work)

@@ -12,7 +12,7 @@ import time
 OUT = pathlib.Path("/job/out")
 DIALOG = "^Remove dust & scratches$"
 # places in the dialog, from its edges: three buttons, the middle of the preview
-PREVIOUS, NEXT, FIT, MIDDLE = (272, 520), (314, 520), (497, 520), (269, 272)
+PREVIOUS, NEXT, FIT, MIDDLE = (272, -204), (314, -204), (497, -204), (269, 268)
 BROWSER = """[Desktop Entry]
 Type=Application
 Name=Browser
