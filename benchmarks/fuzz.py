@@ -38,7 +38,7 @@ _EXIF = to_exif({271: Tag(2, b"Scanner\0"), 34665: Tag(4, below={33434: Tag(5, b
 NASTY: tuple[Any, ...] = (None, True, -1, 0, 1, 24, 1 << 40, 1e400, -0.5, "", "u8", "masked", [], [0] * 4, {})
 """Values that nobody expects in a message."""
 _MOST = 10_000_000  # pixels; a file that claims more is refused
-_MEMORY = 4 << 30  # bytes, ten times what is needed: a finding shall not take the machine with it
+_MEMORY = 4 << 30  # bytes, ten times what is needed: a finding must not take the machine with it
 
 
 def seeds() -> dict[str, bytes]:

@@ -60,7 +60,7 @@ class Fourier(nn.Module):
 
 
 class Residual(nn.Module):
-    """Layers beside which what comes in goes by."""
+    """Layers whose input is added to their output."""
 
     def __init__(self, *layers: nn.Module) -> None:
         super().__init__()

@@ -101,7 +101,7 @@ def _known(file: Path) -> dict[str, Any]:
 def main() -> None:
     """Run the parts that are asked for and write the page of all that are known."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all; page writes it anew")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all; page writes it again")
     parser.add_argument(
         "--seconds", type=float, default=3600, help="for damaged files, earlier runs included"
     )

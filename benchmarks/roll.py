@@ -191,7 +191,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", choices=["killed", "jobs"], help="none writes the page anew")
+    parser.add_argument("parts", nargs="*", choices=["killed", "jobs"], help="none writes the page again")
     parser.add_argument("--scans", type=int, default=36)
     parser.add_argument("--megapixels", type=float, default=24)
     parser.add_argument("--model", default="3")

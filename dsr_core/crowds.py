@@ -36,7 +36,7 @@ def find_crowds(
     at, label
         Where each pixel lies that is to be replaced, counted row by row, and to which component it belongs.
     firm
-        Whether the default sensitivity finds it, too: a high one shall not make a picture dense.
+        Whether the default sensitivity finds it, too: a high one must not make a picture dense.
     count
         Number of components.
     shape

@@ -1,4 +1,4 @@
-"""What else tells of damage beside the network: how it is joined with it, and what came from where."""
+"""Evidence of damage other than the network's: how it is joined with that, and which found what."""
 
 from collections.abc import Mapping
 

@@ -57,7 +57,7 @@ def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress,
 
 
 def add_evidence(prediction: Prediction, maps: Mapping[str, Map]) -> Generator[Progress, None, Prediction]:
-    """Join what else tells of damage with the network's probability, and repair what that shows anew.
+    """Join other evidence of damage with the network's probability, and repair what it adds.
 
     What is wide goes through the network as in `fill`; a speck of a few pixels is filled from its
     surroundings, which is as good, and spares another run over most of the picture.

@@ -179,7 +179,7 @@ def restore_steps(
         prediction = yield from fill(prediction, marked & ~chosen)
         chosen, told = marked, ()
     elif only is None:
-        told = (*told, *(yield from _look_for_wide_damage(prediction, chosen)))
+        told = (*told, *(yield from look_for_wide_damage(prediction, chosen)))
     for remark in told:
         yield Progress(0, 0, remark)
     inside = np.zeros_like(chosen)
@@ -189,10 +189,10 @@ def restore_steps(
     return replace(found if only is None else _laid_in(found, around, image), notes=notes)
 
 
-def _look_for_wide_damage(
+def look_for_wide_damage(
     prediction: Prediction, found: NDArray[np.bool_]
 ) -> Generator[Progress, None, tuple[str, ...]]:
-    """Look once more, at a smaller picture; return sentences for the user."""
+    """Look once more, at a smaller picture; return sentences on damage that is too wide to be repaired."""
     small = wide.reduced(prediction.image)
     if small is None:
         return ()

@@ -16,7 +16,7 @@ _SLENDER = 0.5  # as wide as that, relative to its extent, is a hair at most
 _WINDING = (
     10.0  # half the outline squared over the area, from which on a wide one is a hair, too; a disc has 5
 )
-_SHORTEST = 6  # pixels of a hair's extent: of three pixels in a row nobody knows
+_SHORTEST = 6  # pixels of a hair's extent; three in a row may be anything
 _STRAIGHT = 0.1  # as wide as that at most, relative to its extent
 _LARGE = 0.02  # of the picture's longer side; what is larger and not drawn out is no speck
 _SMALLEST = 16  # pixels; what is not larger is a speck in a small picture, too

@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 _MANY = 24  # from this number on they are told: single specks of dust may have a soft edge, too
 _LARGEST = 40  # pixels across
-_LONGER = 1.5  # times as long as wide at most, and a pixel
-_SOFT = 0.55  # a cone's share is 0.35: half its height is reached by that much of what rises from the ground
+_LONGER = 2  # times as long as wide at most, and a pixel: two lights may touch
+_SOFT = 0.56
+"""Share of what rises from the ground that reaches half the height: a cone's is 0.35, that of the smallest
+star five pixels of nine."""
 _GROUND = 0.15  # of the height
 
 

@@ -148,7 +148,7 @@ def _read_info(path: Path, _mtime_ns: int, _size: int) -> ModelInfo:
 
 
 def _refuse_external_data(path: Path, content: bytes) -> None:
-    """Refuse a model that has onnxruntime read other files: whoever made it says which."""
+    """Refuse a model that makes onnxruntime read other files, which its author could choose."""
     try:
         outside = has_external_data(content)
     except ValueError as error:

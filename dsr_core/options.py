@@ -1,7 +1,7 @@
 """What a person can choose about a restoration; the only place that knows limits, choices and help.
 
 The command line, the dock in napari and the dialog in GIMP make their fields from `described`: another option
-is another field of `Options`, and the code that heeds it.
+is another field of `Options`, and the code that applies it.
 """
 
 import re

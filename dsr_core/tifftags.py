@@ -25,7 +25,7 @@ _CLASSIC, _BIG = 42, 43
 _LONG8 = 16
 _MOST_BYTES = 64 << 20  # a single value larger than this is a damaged file
 
-# Tags that describe how the samples are stored; they belong to whoever wrote the samples.
+# Tags that describe how the samples are stored; they belong to the writer of the samples.
 STORAGE = frozenset({266, 273, 284, 317, 320, SUB_IFDS, 332, 334, EXTRA_SAMPLES, 339, 347})
 STORAGE |= {*range(256, 260), 262, 277, 278, 279, *range(288, 290), 292, 293, *range(322, 326)}
 STORAGE |= {*range(512, 522), *range(529, 533), 33421, 33422, 34016, 37724}
@@ -225,7 +225,7 @@ def _parse(file: BinaryIO, layout: _Layout, entries: dict[int, bytes], bad: list
             else:
                 tags[number] = Tag(kind, data)
         except (ValueError, OverflowError, OSError, struct.error):
-            if number not in STORAGE:  # whoever reads the samples complains about these
+            if number not in STORAGE:  # the reader of the samples complains about these
                 bad.append(f"tag {number}")
     return tags
 

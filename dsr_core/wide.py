@@ -48,7 +48,7 @@ def remark(again: Prediction, found: NDArray[np.bool_]) -> str:
     said = f"{len(places)} places look" if len(places) > 1 else "A place looks"
     return (
         f"{said} like damage that is too wide to be repaired, up to {width} x {height} pixels large; "
-        "mark such damage in a mask for --fill, or retouch it."
+        "mark such damage by a mask, the brush or a selection to have it repaired, or retouch it."
     )
 
 

@@ -31,7 +31,7 @@ class Frames:
     every
         Work on all frames of a stack.
     displayed
-        The viewer's axes that are shown, the last two across and down; the last two of all if not given.
+        The viewer's axes that are shown, the last two across and down.
     planes_are_frames
         Three or four planes of grey are frames, not the colours of one picture.
     white
@@ -50,7 +50,7 @@ class Frames:
         layer: Layer | None,
         point: tuple[float, ...],
         every: bool,
-        displayed: tuple[int, ...] | None = None,
+        displayed: tuple[int, ...],
         *,
         planes_are_frames: bool = False,
         white: float = 0,
@@ -191,10 +191,10 @@ def seems_loose_channels(layer: Image) -> bool:
     return full_size(layer).shape[0] in _CHANNELS and not named
 
 
-def _refuse_rolled_axes(layer: Image, axes: int, displayed: tuple[int, ...] | None) -> None:
+def _refuse_rolled_axes(layer: Image, axes: int, displayed: tuple[int, ...]) -> None:
     """Raise if not a layer's last two axes are shown; ``axes`` is how many the viewer has."""
     pictured = {axes - 2, axes - 1}
-    if displayed is None or layer.ndim < 3 or set(displayed[-2:]) == pictured:  # noqa: PLR2004
+    if layer.ndim < 3 or set(displayed[-2:]) == pictured:  # noqa: PLR2004
         return
     wrong = min(pictured - set(displayed)) - axes
     raise DsrError(

@@ -3,7 +3,7 @@
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,16 @@ from dsr_napari.work import Known
 
 _FRAME = 1000  # steps of progress that one frame counts, however many tiles of it the network has to run
 Place = tuple[slice, slice]
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What is chosen in a dock: the options, and the model and the provider that run."""
+
+    options: Options
+    model: str
+    provider: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +126,7 @@ def _frame(job: Job, position: Position) -> Generator[Progress | Done, None, Non
             coding=coding,
             infrared=frames.read_infrared(position),
         )
-        prediction = yield from _told(steps)
+        prediction = yield from handed_on(steps)
     elif job.part is not None and position == job.positions[0]:
         part = compose(cut(prediction, job.part), job.options, decided=known.decided[job.part])
         images = [part.image] if job.restore and not frames.lazy else []
@@ -128,7 +138,7 @@ def _frame(job: Job, position: Position) -> Generator[Progress | Done, None, Non
         if new.any():
             # The other defects stay as the network has them.
             added = np.isin(result.labels, np.unique(result.labels[new]))
-            prediction, filled = (yield from _told(fill(prediction, added))), painted
+            prediction, filled = (yield from handed_on(fill(prediction, added))), painted
             result = compose(prediction, job.options, decided=known.decided)
     yield Progress(1, 1, " ".join(result.notes[len(prediction.notes) :]))
     yield Done(
@@ -181,9 +191,9 @@ def lazy_stack(frames: Frames, known: dict[Position, Known], options: Options) -
     return da.stack(parts).reshape(frames.stack + frames.frame_shape)
 
 
-def _told(steps: Generator[Progress, None, Prediction]) -> Generator[Progress, None, Prediction]:
+def handed_on(steps: Generator[Progress, None, _Result]) -> Generator[Progress, None, _Result]:
     """Pass on progress; a generator worker would swallow a RuntimeError in silence."""
     try:
         return (yield from steps)
     except RuntimeError as error:
-        raise DsrError(f"The network stopped ({error}); run it on the processor, or start anew.") from error
+        raise DsrError(f"The network stopped ({error}); run it on the processor, or start again.") from error

@@ -62,7 +62,7 @@ class Runner:
             work,
             job,
             _progress={"total": 0, "desc": name},  # the total comes with the first step
-            _ignore_errors=True,  # they are told by whoever is called in the end
+            _ignore_errors=True,  # `on_end` gets them
             _connect={
                 "yielded": self._yielded,
                 "aborted": self._aborted,

@@ -1,7 +1,7 @@
 """What happens between a dock and the layers: runs, and the layers that follow sliders and strokes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from magicgui.widgets import ProgressBar
@@ -10,24 +10,16 @@ from napari.viewer import Viewer
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication
 
-from dsr_core import DsrError, Options
+from dsr_core import DsrError
 from dsr_core.decisions import toggled
 from dsr_napari.frames import Frames, Position, shown_frame
-from dsr_napari.run import Done, Job
+from dsr_napari.run import Choices, Done, Job
 from dsr_napari.runner import CANCELLED, Runner
 from dsr_napari.show import adopt_decisions, keep, show, show_decisions, show_followers, show_run
+from dsr_napari.wide import SecondLook
 from dsr_napari.work import View, Work
 
 _PAUSE = 40  # milliseconds without another change before the layers follow
-
-
-@dataclass(frozen=True)
-class Choices:
-    """What is chosen in a dock: the options, and the model and the provider that run."""
-
-    options: Options
-    model: str
-    provider: str
 
 
 class Session:
@@ -59,6 +51,7 @@ class Session:
         self.notes: list[str] = []
         self._viewer, self._choices, self._changed, self._waiting = viewer, choices, changed, waiting
         self._runner = Runner(bar, self._done, self._note, self._ended)
+        self._second = SecondLook(self._seen_later)
         self._running: tuple[Work, View, Job]
         self._results: list[Done] = []
         self._showing = False  # what is drawn now is drawn by us
@@ -70,7 +63,7 @@ class Session:
     @property
     def busy(self) -> bool:
         """Whether something runs, or is about to."""
-        return self._runner.running or self._timer.isActive()
+        return self._runner.running or self._timer.isActive() or self._second.running
 
     @property
     def running(self) -> bool:
@@ -109,6 +102,7 @@ class Session:
             here.collect(view, view.frames.positions)
             if restore and view.restored is None:
                 frames = view.frames  # a restored layer shows all frames of its view
+        self._second.leave()
         self.notes, self._results = [], []
         follows = restore or view.restored is not None
         self._run(view, frames.positions, choices, restore=follows, network=True, again=not restore)
@@ -122,6 +116,7 @@ class Session:
         """Stop for good; later signals have no effect."""
         self._timer.stop()
         self._runner.leave()
+        self._second.leave()
         self.work = None
 
     def _run(
@@ -171,6 +166,9 @@ class Session:
                 here.options = job.options
                 here.collect(view, job.positions)
                 show_run(self._viewer, here, view, self._results, restore=job.restore)
+                if job.restore:
+                    at = shown_frame(here.source, self._viewer.dims.point)
+                    self._second.start(here, here.known[at if at in job.positions else job.positions[0]])
                 known = here.known  # what was painted while it ran is still to come
                 here.stale |= {
                     each for each in job.positions if known[each].decided is not job.known[each].decided
@@ -181,6 +179,11 @@ class Session:
         if self.work is not None and self.work.stale:
             self._timer.start(0)
         self._changed(outcome if job.network or isinstance(outcome, Exception) else None)
+
+    def _seen_later(self, here: Work, note: str) -> None:
+        if here is self.work:
+            self._note(note)
+            self._changed(None)
 
     def _note(self, note: str) -> None:
         if note not in self.notes:

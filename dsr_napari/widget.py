@@ -15,8 +15,9 @@ from dsr_napari.browse import DefectList, look_at, wipe
 from dsr_napari.frames import Frames, seems_loose_channels
 from dsr_napari.infrared import by_name, hides_infrared, split_off
 from dsr_napari.rows import HIDDEN, RUNS_ON, START, make_rows
+from dsr_napari.run import Choices
 from dsr_napari.runner import CANCELLED
-from dsr_napari.session import Choices, Session
+from dsr_napari.session import Session
 from dsr_napari.work import Work, active_layer
 
 if TYPE_CHECKING:
@@ -242,7 +243,7 @@ class RemoveDust(Container[Container[Widget]]):
         count = sum(each.count for each in known)
         prediction = known[0].prediction
         if prediction is None:
-            self._say("The image has changed; Find looks at it anew.")
+            self._say("The image has changed; Find looks at it again.")
         else:
             where = RUNS_ON.get(prediction.provider, prediction.provider)
             text = f"{count} defect{'' if count == 1 else 's'} · {prediction.model.name} on {where}"

@@ -18,6 +18,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint, Timer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from dsr_core.nn.checkpoint import load_checkpoint
+from dsr_core.nn.weights import read_weights
 from training.config import Config, load_config
 from training.precision import multiplies_bfloat16
 from training.restorer import Restorer
@@ -78,13 +79,20 @@ def fit(config: Config, folder: Path, *, max_time: timedelta | None = None, **tr
         When to stop; the next call goes on.
     **trainer_options
         Passed to ``lightning.pytorch.Trainer``.
+
+    Raises
+    ------
+    DsrError
+        ``last.ckpt``, or what the configuration starts from, is damaged or holds more than data.
     """
+    last = folder / "last.ckpt"
+    if last.exists():
+        read_weights(last)
     module = Restorer(config)
     if config.initial is not None:
         initial, info = load_checkpoint(config.initial)
         module.net.load_state_dict(initial.state_dict())
         module.earlier_steps = int(info.get("steps", 0))
-    last = folder / "last.ckpt"
     options: dict[str, Any] = {
         "accelerator": "auto",
         "devices": "auto",

@@ -78,7 +78,7 @@ def plain(image: Tensor, cell: int) -> Tensor:
 def suspected(net: UNet, photos: Photos, indices: Sequence[int], device: torch.device) -> Tensor:
     """Find what a network takes for damage in clean photographs at a half and a quarter of their size.
 
-    Places before a plain ground are left out: nobody tells a wire or a bird before the sky from a hair or a
+    Places before a plain ground are left out: a wire or a bird before the sky cannot be told from a hair or a
     speck, so that such places teach to leave damage.
 
     Returns

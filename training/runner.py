@@ -151,7 +151,7 @@ def _milliseconds(work: Callable[[], None], repeats: int = 8) -> float:
 
 @torch.no_grad()
 def recalibrate(net: UNet, batches: Sequence[Tensor]) -> None:
-    """Compute the norms' statistics anew: those of an average of weights are not the average of theirs.
+    """Compute the norms' statistics again: those of an average of weights are not the average of theirs.
 
     Parameters
     ----------

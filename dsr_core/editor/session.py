@@ -1,29 +1,28 @@
 """The requests of an editor's plug-in (`dsr_core.editor.wire` lists them), and the answers."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, BinaryIO, NoReturn, TypeVar
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from dsr_core.composite import compose_rows
 from dsr_core.decisions import LEFT, LEFT_STATE, Decided, listed, nothing, toggled
 from dsr_core.detect import FOUND, search
-from dsr_core.editor.patches import ALPHA, blend_selected, cut_patches, outlines, shrink, shrink_mask
+from dsr_core.editor.found import Found
+from dsr_core.editor.patches import ALPHA, cut_patches, outlines, shrink, shrink_mask
 from dsr_core.editor.wire import Buffer, Header, Payload, write_frame
 from dsr_core.engine import unasked
 from dsr_core.errors import DsrError
-from dsr_core.evidence import count_sources, told
 from dsr_core.filling import fill
-from dsr_core.filter import predict, run
+from dsr_core.filter import look_for_wide_damage, predict, run
 from dsr_core.grain import REACH
 from dsr_core.models import find_model
 from dsr_core.options import Options
-from dsr_core.pixels import Image
 from dsr_core.prediction import Prediction, Progress
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from dsr_core.pixels import Image
 
 DTYPES = {
     "u8": "uint8",
@@ -37,6 +36,7 @@ DTYPES = {
 _HALF = 128  # how far a pixel is selected from which on it is to be repaired
 
 Reply = tuple[Header, Sequence[Buffer]]
+_Result = TypeVar("_Result")
 
 
 class Session:
@@ -61,7 +61,7 @@ class Session:
         self._filled: Prediction | None = None
         self._picture = 0
         self._decisions: dict[int, Decided] = {}  # about each picture
-        self._found: _Found | None = None
+        self._found: Found | None = None
 
     def answer(self, request: Header, payload: Payload) -> None:
         """Answer one request, whose payload may still come; errors become an ``error`` frame."""
@@ -73,11 +73,14 @@ class Session:
             "preview": lambda: self._preview(request),
             "toggle": lambda: self._toggle(request),
             "defects": lambda: self._defects(request),
+            "look": lambda: self._look(request),
         }
         try:
             header, parts = actions.get(request.get("type", ""), lambda: _refuse(request))()
         except DsrError as error:
             header, parts = {"type": "error", "message": str(error)}, ()
+        except _CancelledError:
+            header, parts = {"type": "cancelled"}, ()
         except MemoryError:
             header, parts = (
                 {"type": "error", "message": "There is not enough memory; select a part of the picture."},
@@ -107,18 +110,29 @@ class Session:
             # the last row is followed by the selection and the infrared scan, which are wanted after it
             wait_for=lambda rows: payload.wait(rows * row if rows < height else len(payload.data)),
         )
-        reply = self._run(steps, request)
-        payload.wait(len(payload.data))
-        return reply
+        try:
+            self._prediction = self._run(steps, request)
+        finally:
+            payload.wait(len(payload.data))
+        return _predicted(self._prediction)
 
     def _fill(self, request: Header) -> Reply:
         prediction = self._ready()
         if self._clip is None:
             raise DsrError("Nothing is selected; select what is to be repaired.")
-        return self._run(fill(prediction, self._clip >= _HALF), request)
+        self._filled = self._run(fill(prediction, self._clip >= _HALF), request)
+        self._found = None
+        return _predicted(self._filled)
 
-    def _run(self, steps: Generator[Progress, None, Prediction], request: Header) -> Reply:
-        """Run the network and keep what comes of it."""
+    def _look(self, request: Header) -> Reply:
+        found = self._find(request)
+        notes: tuple[str, ...] = ()
+        if self._clip is None:  # a selection is a place that somebody chose
+            notes = self._run(look_for_wide_damage(found.prediction, found.mask), request)
+        return {"type": "looked", "notes": list(notes)}, ()
+
+    def _run(self, steps: Generator[Progress, None, _Result], request: Header) -> _Result:
+        """Run the network and return what comes of it."""
 
         def report(progress: Progress) -> None:
             if request["id"] in self.cancelled:
@@ -126,17 +140,7 @@ class Session:
             fields = {"done": progress.done, "total": progress.total, "note": progress.note}
             write_frame(self.output, {"type": "progress", "id": request["id"], **fields})
 
-        try:
-            done = run(steps, report)
-        except _CancelledError:
-            return {"type": "cancelled"}, ()
-        if request["type"] == "fill":
-            self._filled, self._found = done, None
-        else:
-            self._prediction = done
-        notes = [note for note in done.notes if note != unasked(done.wanted)]
-        fields = {"model": done.model.name, "provider": done.provider, "notes": notes}
-        return {"type": "predicted", **fields}, ()
+        return run(steps, report)
 
     def _take_picture(self, request: Header, payload: Payload) -> None:
         """Unpack the payload of ``predict`` without copying it."""
@@ -167,7 +171,7 @@ class Session:
             raise DsrError("The network has not run yet; wait for it.")
         return self._prediction
 
-    def _find(self, request: Header) -> "_Found":
+    def _find(self, request: Header) -> Found:
         """Return what these options find, or everything that is selected; remembered until that changes."""
         wanted = Options(**request["options"]), bool(request.get("everything"))
         prediction, decided = self._ready(), self._decisions.get(self._picture)
@@ -177,11 +181,11 @@ class Session:
                 if self._filled is None or self._clip is None:
                     raise DsrError("The plug-in did not ask for it; run `dsr-gimp install` again.")
                 mask = self._clip >= _HALF
-                self._found = _Found(self._filled, wanted, None, mask, mask, None, ())
+                self._found = Found(self._filled, wanted, None, mask, mask, None, ())
             else:
                 mask, notes = search(prediction, options, decided)
                 shown = mask if self._clip is None else mask & (self._clip > 0)
-                self._found = _Found(prediction, wanted, decided, mask, shown, self._clip, notes)
+                self._found = Found(prediction, wanted, decided, mask, shown, self._clip, notes)
         return self._found
 
     def _compose(self, request: Header) -> Reply:
@@ -241,45 +245,9 @@ class _CancelledError(Exception):
     """The plug-in does not want the answer any more."""
 
 
-@dataclass(frozen=True, eq=False)
-class _Found:
-    """What options find in a prediction: the mask, and what of it may be shown."""
-
-    prediction: Prediction
-    wanted: tuple[Options, bool]
-    decided: Decided | None
-    mask: NDArray[np.bool_]
-    shown: NDArray[np.bool_]
-    clip: NDArray[np.uint8] | None
-    notes: tuple[str, ...]
-
-    def restored(self, rows: slice) -> Image:
-        """Return rows of the restored picture: computed for the few that are wanted, not held for all."""
-        before = self.prediction.image[rows]
-        after = np.empty(before.shape, before.dtype)
-        compose_rows(self.prediction, self.mask, rows, self.wanted[0].feather, after)
-        return after if self.clip is None else blend_selected(before, after, self.clip[rows])
-
-    @cached_property
-    def changed(self) -> int:
-        """Pixels that may differ."""
-        return int(np.count_nonzero(self.shown))
-
-    @cached_property
-    def labels(self) -> NDArray[Any]:
-        """The number of its defect for each of these pixels, 0 elsewhere."""
-        return cv2.connectedComponents(self.shown.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)[1]
-
-    @cached_property
-    def defects(self) -> int:
-        """Connected regions of these pixels."""
-        return int(self.labels.max())
-
-    @cached_property
-    def sources(self) -> str:
-        """How many came from which evidence, in words; nothing where a person selected them."""
-        everything = self.wanted[1]
-        return "" if everything else told(count_sources(self.labels, self.defects, self.prediction.evidence))
+def _predicted(done: Prediction) -> Reply:
+    notes = [note for note in done.notes if note != unasked(done.wanted)]
+    return {"type": "predicted", "model": done.model.name, "provider": done.provider, "notes": notes}, ()
 
 
 def _refuse(request: Header) -> NoReturn:

@@ -5,13 +5,13 @@ This module needs nothing but the standard library: ``dsr-gimp install`` copies 
 A **frame** is a head of 16 bytes, a JSON object in UTF-8 and a payload of raw bytes, one after the other. The
 head is little-endian: the four bytes ``DSRF``, the JSON's length as uint32, the payload's length as uint64.
 
-**Greeting.** The worker begins: ``{"type": "hello", "protocol": 5, "version": "0.1.0", "models": ["3"]}``.
+**Greeting.** The worker begins: ``{"type": "hello", "protocol": 6, "version": "0.1.0", "models": ["3"]}``.
 A client that speaks another protocol number says so and stops. ``models`` are those that came along.
 
 **Requests** carry ``type`` and ``id`` (an integer of the client's choice); each is answered, in order, by
 frames that carry the same ``id``: any number of ``progress`` and then one of ``margin``, ``predicted``,
-``composed``, ``preview``, ``toggled``, ``defects``, ``cancelled`` or ``error`` (``message``: a sentence for
-the user, with the remedy).
+``composed``, ``preview``, ``toggled``, ``defects``, ``looked``, ``cancelled`` or ``error`` (``message``: a
+sentence for the user, with the remedy).
 
 ``margin`` (``model``)
     -> ``margin``: pixels around a region of interest that this model wants to see.
@@ -50,7 +50,11 @@ the user, with the remedy).
     ``height``, ``pixels``: bytes of the first part, ``notes``); payload: the view reduced ``step`` times,
     samples as they came or (``after``) restored, then the defects' outlines as 8-bit RGBA of the same size,
     those that were taken out in another colour.
-``cancel`` (``target``: id of a ``predict`` or ``fill``)
+``look`` (``options``)
+    Runs the network once more, over a picture of a quarter of the size, for damage that is too wide to be
+    repaired; not where a part was selected, for that is a place that somebody chose.
+    -> ``progress`` ..., ``looked`` (``notes``).
+``cancel`` (``target``: id of a ``predict``, ``fill`` or ``look``)
     Has no answer of its own; the target is answered by ``cancelled``, unless it was finished already.
 
 The worker ends when its input ends, whatever it is doing: a client that dies leaves no process behind.
@@ -63,7 +67,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-PROTOCOL = 5
+PROTOCOL = 6
 MAGIC = b"DSRF"
 _HEAD = struct.Struct("<4sIQ")
 _LONGEST_HEADER = 1 << 20

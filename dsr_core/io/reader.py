@@ -27,7 +27,7 @@ _READERS: dict[str, Callable[[BinaryIO, Wishes], Picture]] = {
 
 
 class ShadowFileError(DsrError):
-    """A file that a Mac left beside the real one; it holds no picture, and nothing is amiss."""
+    """A file that a Mac left beside the real one; it holds no picture, and nothing is wrong."""
 
 
 def read_picture(

@@ -1,4 +1,4 @@
-"""What the frames of a roll tell of each other's scratches: a look at all, before the first is restored."""
+"""What the frames of a roll show of each other's scratches; all are looked at before any is restored."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence

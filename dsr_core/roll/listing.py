@@ -58,7 +58,7 @@ def find(inputs: Iterable[Path], *, recursive: bool, without: Sequence[Path] = (
 
 
 def results_among(found: Iterable[Found], folder: Path | None) -> set[Path]:
-    """Return those files that are results of others, by their names: a second run may come upon them.
+    """Return those files that are results of others, by their names: a second run may find them.
 
     These are ``scan.restored.tif``, ``scan.restored.mask.png`` and the like beside ``scan.tif``, or where its
     results go.

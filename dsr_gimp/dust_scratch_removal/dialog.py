@@ -148,7 +148,7 @@ class Dialog:
             self._say(f"There is no program to show {HELP}")
 
     def _follow(self):
-        """Show what is the matter with the settings; with them nobody can say OK."""
+        """Show what is wrong with the settings; as long as it is, OK cannot be pressed."""
         try:
             self.check(self.targets, self.config)
         except PlugInError as error:

@@ -22,7 +22,7 @@ from dsr_core.editor.wire import PlugInError
 from earlier import latest_output, source_of
 from infrared import by_name, check_infrared, fitting
 from products import OUTPUTS, apply, make, product_of
-from settings import OPTIONS, adds, argument, everything, worker_python
+from settings import OPTIONS, adds, argument, everything, wanted, worker_python
 
 FILTER = "plug-in-dust-scratch-removal"
 MEND = "plug-in-dust-scratch-repair-selected"
@@ -89,8 +89,10 @@ def repair(client, targets, config, dialog):
     results, infrared = [], config.get_property("infrared")
     notes = [f"Infrared is taken from “{infrared.get_name()}”."] if infrared and not dialog else []
     output = config.get_property("output")
-    Gimp.progress_init("Removing dust and scratches")
     for number, target in enumerate(targets):
+        if number:
+            notes += look_again(client, targets[number - 1], config)
+        Gimp.progress_init("Removing dust and scratches")
         product = product_of(output, target)
         shown = dialog if dialog and number == 0 else None
         request = None if shown else target.predict(client, config)
@@ -109,6 +111,18 @@ def repair(client, targets, config, dialog):
         notes.append("No dust or scratches were found; a higher sensitivity finds more.")
     Gimp.progress_end()
     return results, dict.fromkeys(notes)
+
+
+def look_again(client, target, config):
+    """Return what is to be told about damage of the latest target that is too wide to be repaired."""
+    Gimp.progress_init(f"Looking for damage in “{target.name}” that is too wide to be repaired")
+    request = client.send("look", **wanted(config))
+    try:
+        return client.wait(request, lambda _: Gimp.progress_pulse())[0]["notes"]
+    except PlugInError:  # the repairs are made, and no reason to lose them
+        return []
+    finally:
+        Gimp.progress_end()
 
 
 def run(procedure, run_mode, image, drawables, config, _data):
@@ -138,6 +152,7 @@ def run(procedure, run_mode, image, drawables, config, _data):
                     product.target.check_alive()
                 apply(image, output, products)
                 Gimp.displays_flush()
+            notes |= dict.fromkeys(look_again(client, targets[-1], config))
         shown = [*dialog.notes, *dialog.remarks] if dialog else []
         for note in (*notes, *remarks):
             if note not in shown:

@@ -58,10 +58,10 @@ class Box:
 
 
 def trees(*folders: str) -> Iterator[tuple[Path, ast.Module]]:
-    """Yield the sources in these folders, network aside."""
+    """Yield the sources in these folders; of the core's without the network."""
     for folder in folders:
         for path in sorted((REPOSITORY / folder).rglob("*.py")):
-            if "nn" not in path.parts:
+            if "nn" not in path.relative_to(REPOSITORY / folder).parts:
                 yield path, ast.parse(path.read_text(encoding="utf-8"))
 
 

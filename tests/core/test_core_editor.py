@@ -18,6 +18,7 @@ from dsr_core.editor.patches import LEFT_OUT, blend_selected, outlines, shrink, 
 from dsr_core.editor.wire import MAGIC, PROTOCOL, PlugInError, read_frame, write_frame
 from dsr_core.evidence import told
 from dsr_core.grain import REACH
+from tests.core.test_core_wide import BLOTCH, blotches
 from tests.gimp.scene import HEIGHT, WIDTH, scene
 from tests.infrared_film import film
 
@@ -268,6 +269,20 @@ def test_cancel_stops_the_network(client: Client, toy_model: Path):
     header, _ = client.wait(target, seen.append)
     assert header["type"] == "cancelled"
     assert all(step["done"] < step["total"] for step in seen)
+
+
+def test_damage_too_wide_to_be_repaired_is_looked_for_on_request(client: Client, toy_model: Path):
+    picture = np.rint(blotches((300, 950)) * 255).astype(np.uint8)[..., None]
+    with pytest.raises(PlugInError, match="has not run yet"):
+        ask(client, "look", options={})
+    predict(client, picture, toy_model)
+    answer, _, progress = ask(client, "look", options={})
+    (note,) = answer["notes"]
+    assert note.startswith(f"A place looks {BLOTCH}")
+    assert progress
+    predict(client, picture, toy_model, clip=b"\xff" * picture.size)
+    answer, _, progress = ask(client, "look", options={})
+    assert (answer["notes"], progress) == ([], []), "a selection is a place that somebody chose"
 
 
 def test_worker_leaves_when_its_input_ends_while_the_network_runs(toy_model: Path):

@@ -78,3 +78,19 @@ def test_at_the_lowest_sensitivities_lights_are_not_certain_however_sure_the_net
     assert found == [0, 0, 0, 36, 36]
     dusty = replace(made_up(dust), probability=prediction.probability)
     assert compose(dusty, Options(sensitivity=0)).defects == len(PLACES)
+
+
+@pytest.mark.parametrize("width", [0.85, 0.9, 1, 1.2, 2])
+def test_small_stars_and_large_lamps_stay_at_the_lowest_sensitivity(width):
+    prediction = made_up(lambda distance: np.exp(-(distance**2) / 2 / width**2))
+    assert compose(prediction).defects == len(PLACES)
+    assert compose(prediction, Options(sensitivity=0)).defects == 0
+
+
+def test_two_stars_that_touch_stay_too():
+    one, other = made_up(light), made_up(light)
+    image = one.image + np.roll(other.image - other.repaired, 6, axis=1)
+    probability = np.maximum(one.probability, np.roll(other.probability, 6, axis=1))
+    both = replace(one, image=image, probability=probability)
+    assert compose(both).defects == len(PLACES)
+    assert compose(both, Options(sensitivity=0)).defects == 0

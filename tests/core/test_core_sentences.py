@@ -1,6 +1,6 @@
 """Every sentence that refuses something, and what provokes it: a new one without a row here fails.
 
-Those of the plug-in's side are in ``test_core_editor.py``, those of training and export in ``tests/nn``.
+Those of the plug-in, of training and of export are in ``tests/repo/test_repo_sentences.py``.
 """
 
 import ast

@@ -6,6 +6,7 @@ from subprocess import CompletedProcess
 
 import numpy as np
 
+from tests.core.test_core_wide import blotches
 from tests.gimp.roots import Job
 from tests.gimp.scene import TYPES, scene, tall_scene
 from tests.infrared_film import film
@@ -45,6 +46,8 @@ def run_batch(version: str, folder: Path, toy_model: Path) -> Outcome:
                     scene(kind, channels, seed).tobytes()
                 )
     (job.folder / "in" / "tall.raw").write_bytes(tall_scene().tobytes())
+    wide = np.rint(blotches((300, 950)) * 255).astype(np.uint8)
+    (job.folder / "in" / "wide.raw").write_bytes(wide.tobytes())
     (job.folder / "in" / "film.raw").write_bytes(FILM.image.tobytes())
     (job.folder / "in" / "film-infrared.raw").write_bytes(FILM.infrared.tobytes())
     job.dsr_gimp("install")

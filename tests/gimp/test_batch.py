@@ -10,6 +10,7 @@ from dsr_core import Options, Restoration, compose, fill, predict, restore, run
 from dsr_core.editor.patches import blend_selected, occupied
 from dsr_core.grain import REACH
 from dsr_core.models import find_model
+from tests.core.test_core_wide import BLOTCH
 from tests.gimp.batches import FILM, PRECISIONS, Outcome
 from tests.gimp.scene import HEIGHT, TYPES, WIDTH, scene, tall_scene
 
@@ -280,6 +281,12 @@ def test_nothing_found_clears_nothing_and_is_said(batch: Outcome):
     assert "running on the CPU" not in said  # where it was left to the filter
 
 
+def test_damage_too_wide_to_be_repaired_is_told_of_a_whole_picture(batch: Outcome):
+    assert batch.result("wide_damage") == [1, True]
+    said = batch.process.stdout + batch.process.stderr
+    assert said.count(f"A place looks {BLOTCH}") == 1
+
+
 def test_script_fu_with_every_argument(batch: Outcome, expected):
     assert batch.result("from_script_fu") is True
     options = {
@@ -318,6 +325,12 @@ def test_menu(batch: Outcome):
 )
 def test_every_failure_is_a_sentence_and_changes_nothing(batch: Outcome, name: str, sentence: str):
     assert sentence in batch.result("refusals")[name]
+
+
+def test_what_gimp_hardly_ever_does_is_a_sentence(batch: Outcome):
+    said = batch.result("rare")
+    assert said["deleted"] == "The infrared scan was deleted; choose another, or none."
+    assert said["refused"].startswith("GIMP refused the result: ")
 
 
 def test_a_layer_that_is_blended_is_remarked_upon(batch: Outcome):

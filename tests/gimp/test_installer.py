@@ -225,7 +225,12 @@ def test_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("GIMP3_DIRECTORY", raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
-    for command, said in (("install", "wrote "), ("install", "in place already"), ("uninstall", "removed ")):
+    for command, said in (
+        ("install", "wrote "),
+        ("install", "in place already"),
+        ("install", "Restart GIMP; the filter is Filters > Enhance > Remove dust & scratches."),
+        ("uninstall", "removed "),
+    ):
         assert cli.main([command]) == 0
         assert said in capsys.readouterr().out
     assert cli.main(["doctor"]) == 1

@@ -11,7 +11,9 @@ from napari.utils.progress import progress
 from qtpy.QtCore import QThreadPool, QTimer
 
 from dsr_core import DsrError, engine
+from dsr_napari import wide
 from dsr_napari.frames import Frames
+from tests.core.test_core_wide import BLOTCH, blotches
 from tests.napari.scans import make_scan
 
 
@@ -177,6 +179,15 @@ def test_rolled_axes_are_refused_with_a_sentence():
         Frames(layer, (0, 0, 0), every=False, displayed=(0, 1))
 
 
+def test_nothing_is_made_of_a_plane_that_is_not_shown(open_dock):
+    dock = open_dock(Image(np.zeros((64, 80, 5), np.uint8), name="stack", rgb=False))
+    dock.viewer.dims.order = (2, 0, 1)  # as the button that rolls them does
+    for button in ("find", "remove"):
+        dock.click(button)
+        assert "is shown with its axes rolled" in dock.status
+        assert dock.names == ["stack"]
+
+
 def test_a_picture_that_was_changed_in_place_is_looked_at_again(open_dock, network):
     picture = make_scan(96, 112)
     layer = Image(picture, name="scan", rgb=picture.ndim == 3)
@@ -206,4 +217,52 @@ def test_contrast_limits_say_what_white_is():
     dark = np.full((8, 8), 900, np.uint16)
     for limits, white in (((0, 4095), 4095), ((0, 65535), 65535), ((0, 900), 1023)):
         layer = Image(dark, contrast_limits=limits)
-        assert Frames(layer, (0, 0), every=False).coding(dark)[0].white == white
+        assert Frames(layer, (0, 0), every=False, displayed=(0, 1)).coding(dark)[0].white == white
+
+
+def test_damage_too_wide_to_be_repaired_is_told_once_the_repairs_are_shown(open_dock, monkeypatch):
+    dock = open_dock(Image(blotches((300, 950)), name="scan"))
+    there, look = [], wide.look_for_wide_damage
+
+    def looked(*arguments):
+        there.append(dock.names)
+        return look(*arguments)
+
+    monkeypatch.setattr(wide, "look_for_wide_damage", looked)
+    dock.click("find")
+    assert (there, BLOTCH in dock.status) == ([], False), "finding alone is no slower"
+    dock.click("remove")
+    assert there == [["scan", "scan restored", "defects of scan"]]
+    assert f"A place looks {BLOTCH}" in dock.status
+    dock.choose(sensitivity=0.4)
+    assert f"A place looks {BLOTCH}" in dock.status
+    assert len(there) == 1
+
+
+def test_of_a_stack_the_shown_frame_is_looked_at_for_wide_damage(open_dock):
+    dock = open_dock(Image(np.stack([blotches((300, 950)), blotches()]), name="scan"))
+    dock.choose(frames="all")
+    dock.viewer.dims.set_point(0, 1)
+    dock.click("remove")
+    assert BLOTCH not in dock.status
+    dock.viewer.dims.set_point(0, 0)
+    dock.click("remove")
+    assert BLOTCH in dock.status
+
+
+def test_a_second_look_does_not_outlive_its_layer(open_dock, monkeypatch):
+    dock = open_dock(Image(blotches((300, 950)), name="scan"))
+    gate, look = threading.Event(), wide.look_for_wide_damage
+
+    def wait(*arguments):
+        gate.wait(20)
+        return look(*arguments)
+
+    monkeypatch.setattr(wide, "look_for_wide_damage", wait)
+    dock.click("remove", wait=False)
+    dock.until(lambda: "scan restored" in dock.names)
+    assert dock.fields["remove"].enabled, "nothing waits for it"
+    dock.viewer.layers.clear()
+    gate.set()
+    dock.settled()
+    assert BLOTCH not in dock.status

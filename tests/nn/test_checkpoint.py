@@ -63,17 +63,23 @@ BAD = {
     "truncated": (truncated, "damaged"),
     "code": (lambda path, _model: torch.save({"format": Mischief()}, path), "damaged"),
     "bare tensor": (lambda path, _model: torch.save(torch.zeros(3), path), "Tensor"),
-    "bare weights": (lambda path, model: torch.save(model.state_dict(), path), FORMAT),
-    "later format": (lambda path, _model: torch.save({"format": "dsr-unet-9"}, path), FORMAT),
+    "bare weights": (
+        lambda path, model: torch.save(model.state_dict(), path),
+        "is not a checkpoint of format",
+    ),
+    "later format": (
+        lambda path, _model: torch.save({"format": "dsr-unet-9"}, path),
+        "is not a checkpoint of format",
+    ),
     "no weights": (
         lambda path, _model: torch.save({"format": FORMAT, "config": {}, "info": {}}, path),
-        "together",
+        "do not fit together; train it again",
     ),
     "unknown dimension": (
         lambda path, _model: torch.save({"format": FORMAT, "config": {"x": 1}}, path),
-        "together",
+        "do not fit together; train it again",
     ),
-    "a weight missing": (without_a_weight, "together"),
+    "a weight missing": (without_a_weight, "do not fit together; train it again"),
 }
 
 

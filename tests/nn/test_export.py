@@ -146,7 +146,11 @@ def test_a_model_that_onnxruntime_computes_otherwise_is_not_written(checkpoint, 
 
 def test_outputs_that_cannot_be(checkpoint, tmp_path):
     (tmp_path / "there.onnx").write_bytes(b"mine")
-    for name, words in (("there.onnx", "exists"), ("model.pth", ".onnx"), ("no/folder.onnx", "no folder")):
+    for name, words in (
+        ("there.onnx", "exists"),
+        ("model.pth", "does not end in .onnx"),
+        ("no/folder.onnx", "no folder"),
+    ):
         with pytest.raises(DsrError, match=words):
             export_onnx(checkpoint, tmp_path / name)
     assert (tmp_path / "there.onnx").read_bytes() == b"mine"
@@ -154,5 +158,5 @@ def test_outputs_that_cannot_be(checkpoint, tmp_path):
 
 def test_a_checkpoint_that_does_not_say_what_it_is(model, tmp_path):
     save_checkpoint(tmp_path / "m.pt", model, {"name": "test"})
-    with pytest.raises(DsrError, match="version, loss, training_data, steps, licence"):
+    with pytest.raises(DsrError, match="does not say its version, loss, training_data, steps, licence"):
         export_onnx(tmp_path / "m.pt", tmp_path / "m.onnx")

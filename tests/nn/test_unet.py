@@ -137,7 +137,7 @@ def test_resnet34_takes_torchvisions_weights_with_the_classifier_left_out(resnet
     encoder.load_weights(tmp_path / "resnet34.pth")
     assert (encoder.conv1.weight == 0.25).all()
     torch.save({"conv1.weight": torch.zeros(1)}, tmp_path / "other.pth")
-    with pytest.raises(DsrError, match="resnet34"):
+    with pytest.raises(DsrError, match="does not hold the weights of torchvision's resnet34"):
         encoder.load_weights(tmp_path / "other.pth")
 
 

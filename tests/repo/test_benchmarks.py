@@ -109,7 +109,7 @@ def test_what_takes_long_counts_in_its_step(step, owner, name, toy_model, tmp_pa
 def test_a_run_that_fails_says_why(toy_model, tmp_path):
     model = find_model(toy_model)
     (tmp_path / "result.tif").mkdir()
-    with pytest.raises(DsrError, match=r"result\.tif is a folder"):
+    with pytest.raises(DsrError, match=r"(?s)dsr-core restore failed: .*result\.tif is a folder"):
         scans.restore_scan(model, 0.05, 8, tmp_path)
 
 
@@ -322,7 +322,7 @@ def test_a_graphics_card_is_measured_and_the_page_rehearsed_on_the_processor(
     assert "at most 1e-06: missed by" in text
     monkeypatch.setattr(cuda, "card_fault", lambda _: "there is no NVIDIA driver")
     assert cuda.main([*arguments, *rest]) == 1
-    assert "there is no NVIDIA driver" in capsys.readouterr().err
+    assert "There is nothing to measure (there is no NVIDIA driver)" in capsys.readouterr().err
 
 
 def test_what_an_archive_takes_follows_from_what_was_measured():

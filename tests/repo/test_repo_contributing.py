@@ -77,3 +77,10 @@ def test_an_option_added_as_the_guide_says(with_option: Path, program: str):
 def test_links_lead_somewhere():
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", GUIDE):
         assert (REPOSITORY / target).exists(), target
+
+
+@pytest.mark.parametrize(
+    "path", sorted((REPOSITORY / "dsr_core").glob("[!_]*.py")), ids=lambda path: path.stem
+)
+def test_the_map_has_every_module_of_the_core(path: Path):
+    assert re.search(rf"`(dsr_core/)?{path.name}`", GUIDE)

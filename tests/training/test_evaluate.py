@@ -108,7 +108,7 @@ def test_pairs_are_made_the_same_again(folder, photos, tmp_path):
 
 
 def test_pairs_do_not_go_into_a_folder_in_use(folder, photos):
-    with pytest.raises(DsrError, match="not empty"):
+    with pytest.raises(DsrError, match="is not empty; name a new folder"):
         make_pairs(folder, sorted(photos.iterdir()), None)
 
 

@@ -257,3 +257,21 @@ def test_only_a_resnet34_takes_ready_made_encoder_weights(tmp_path):
     net.load_encoder(tmp_path / "resnet34.pth")
     with pytest.raises(DsrError, match="use resnet34"):
         UNet(UNetConfig()).load_encoder(tmp_path / "resnet34.pth")
+
+
+class Mischief:
+    """Runs code where it is unpickled."""
+
+    def __reduce__(self):
+        return (Path.touch, (Path("it ran"),))
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"state_dict": Mischief()}, tmp_path / "last.ckpt")
+    torch.load(tmp_path / "last.ckpt", weights_only=False)
+    assert (tmp_path / "it ran").exists()  # so would it by a careless reader
+    (tmp_path / "it ran").unlink()
+    with pytest.raises(DsrError, match=r"last\.ckpt' is damaged or was not written"):
+        trainer.fit(small_config(tmp_path), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]

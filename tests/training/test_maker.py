@@ -69,6 +69,6 @@ def test_a_process_that_failed_is_not_waited_for(make_maker, capfd):
     def fail(step, progress):
         raise MemoryError(f"no room for batch {step} at {progress:.0%}")
 
-    with pytest.raises(DsrError, match="has ended"):
+    with pytest.raises(DsrError, match="What makes the batches has ended"):
         started(make_maker(fail)).get()
     assert "no room for batch 0" in capfd.readouterr().err

@@ -54,7 +54,7 @@ def test_the_page_on_scratches_counts_pictures(photo, tmp_path, capsys):
 
 def test_a_roll_needs_photographs(tmp_path, photo):
     cv2.imwrite(str(tmp_path / "one.png"), np.rint(photo * 255))
-    with pytest.raises(DsrError, match="8 photographs"):
+    with pytest.raises(DsrError, match="A roll takes 8 photographs"):
         measure_rolls([tmp_path / "one.png"])
 
 

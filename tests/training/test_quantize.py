@@ -1,5 +1,7 @@
 """Quantised models against the ones they were made of, on damaged pictures."""
 
+import shutil
+
 import cv2
 import numpy as np
 import onnx
@@ -15,6 +17,7 @@ from dsr_core.nn import export
 from dsr_core.nn.checkpoint import save_checkpoint
 from dsr_core.nn.probe import damaged_images
 from dsr_core.nn.unet import UNet, UNetConfig
+from training import quantize
 from training.__main__ import main
 from training.measure.pairs import make_pairs
 
@@ -74,6 +77,14 @@ def test_sums_cannot_overflow_on_any_processor(model, tiles, tmp_path):
 
 def test_without_tiles_it_says_so(model, tmp_path, capsys):
     assert main(["quantize", str(model), "--tiles", str(tmp_path), "--output", str(tmp_path / "q.onnx")]) == 1
-    assert "python -m training pairs" in capsys.readouterr().err
+    assert "make the pairs with `python -m training pairs`" in capsys.readouterr().err
     with pytest.raises(DsrError):
         find_model(tmp_path / "q.onnx")
+
+
+def test_what_differs_too_much_in_8_bits_is_not_written(model, tiles, tmp_path, monkeypatch):
+    monkeypatch.setattr(quantize, "quantize_static", lambda source, path, *_, **__: shutil.copy(source, path))
+    monkeypatch.setattr(quantize, "masks_differ", lambda *_: 0.5)
+    with pytest.raises(DsrError, match=r"In 8 bits 50\.000% of the pixels change sides"):
+        quantize.quantize(find_model(model), tiles, tmp_path / "q.onnx")
+    assert list(tmp_path.iterdir()) == []

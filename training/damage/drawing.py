@@ -50,7 +50,7 @@ class Drawing(NamedTuple):
 
 
 def draw_plates(damage_data: Path | None, frames: Sequence[str], *, seed: int, count: int = 12) -> Drawing:
-    """Draw everything anew.
+    """Draw everything again.
 
     Parameters
     ----------

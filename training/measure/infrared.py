@@ -191,7 +191,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--count", type=int, default=6, help="pictures of each kind (default: 6)")
     parser.add_argument("--size", type=int, default=512, help="their longest side in pixels (default: 512)")
     parser.add_argument("--seed", type=int, default=2026)
-    parser.add_argument("--markdown", type=Path, help="page whose table is written anew")
+    parser.add_argument("--markdown", type=Path, help="page whose table is written again")
 
 
 def command(args: argparse.Namespace) -> str:

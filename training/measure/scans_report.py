@@ -10,7 +10,7 @@ from training.measure.metrics import NEAR
 from training.measure.scans import CLEAR, COVERED, DAMAGE, FAINT
 
 KEPT = "## Looked at"
-"""From this heading on a page is written by people, and stays when the figures are written anew."""
+"""From this heading on a page is written by people, and stays when the figures are written again."""
 
 Figures = dict[str, dict[str, dict[str, float]]]
 """``{method: {picture: {figure: value}}}``."""
@@ -38,7 +38,7 @@ what they found, before the fill takes one pixel around it along. *Clean changed
 SCANS_LEGEND = f"""\
 ## Judged by eye
 
-Places on scans without a clean twin. *Found*: the dust in whose box the mask that the filter repairs holds at
+Scans without a clean version. *Found*: the dust in whose box the mask that the filter repairs holds at
 least {COVERED:.0%} of the place's area; *taken*: the same of what is part of the picture and must survive,
 best at 0. For each scan: found, taken. *Changed*: share of the scans' pixels in the mask.
 """

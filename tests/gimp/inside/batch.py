@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 import time
 import traceback
 
@@ -15,6 +16,7 @@ from gi.repository import Babl, Gegl, Gimp
 
 JOB = pathlib.Path("/job")
 WIDTH, HEIGHT, TALL = 90, 60, 1140
+WIDE = 1100
 FILM = 240, 200
 ENGINE = next(JOB.glob("home/.config/GIMP/*/plug-ins/dust_scratch_removal/engine.json"))
 PRECISIONS = json.loads((JOB / "in" / "precisions.json").read_text())
@@ -107,6 +109,20 @@ def describe(image):
         "selection": str(Gimp.Selection.bounds(image)),
         "selected": [item.get_name() for item in image.get_selected_drawables()],
     }
+
+
+@case
+def wide_damage():
+    kind = Gimp.ImageType.GRAY_IMAGE
+    image = Gimp.Image.new(WIDE, WIDE, Gimp.ImageBaseType.GRAY)
+    layer = Gimp.Layer.new(image, "wide", WIDE, WIDE, kind, 100, Gimp.LayerMode.NORMAL)
+    image.insert_layer(layer, None, 0)
+    write(layer, (JOB / "in" / "wide.raw").read_bytes())
+    before = read(layer)
+    call(image, [layer])
+    image.select_rectangle(Gimp.ChannelOps.REPLACE, 0, 0, WIDE - 1, WIDE)
+    call(image, [layer])
+    return [len(image.get_layers()), read(layer) == before]
 
 
 @case
@@ -491,6 +507,30 @@ def refusals():
         said["unknown"] = refusal(image, [layer])
     finally:
         ENGINE.write_text(settings)
+    return said
+
+
+@case
+def rare():
+    """What GIMP hardly ever does, asked of the plug-in's own modules."""
+    sys.path.insert(0, str(ENGINE.parent))
+    from drawable import Target  # noqa: PLC0415 -- found only now
+    from dsr_core.editor.wire import PlugInError  # noqa: PLC0415
+    from product import must  # noqa: PLC0415
+
+    image, (layer,) = picture()
+    plate = add(image, "u8", seed=1)
+    target = Target(image, layer)
+    image.remove_layer(plate)
+    said = {}
+    for name, action in {
+        "deleted": lambda: target.infrared(plate),
+        "refused": lambda: must(image.insert_layer(layer, None, 0)),  # it is there already
+    }.items():
+        try:
+            action()
+        except PlugInError as error:
+            said[name] = str(error)
     return said
 
 
