@@ -24,7 +24,7 @@ from benchmarks.restore import machine
 from benchmarks.scans import write_scan
 
 _LOOK = 0.05  # seconds
-_IDLE = 0.3  # load before the start up to which nothing else ran to speak of
+_IDLE = 0.3  # load before the start up to which nothing else ran, so that times mean something
 _LINE = (
     "restore roll --recursive --output-dir restored --resume --report report.html --contact-sheet sheet.jpg"
 )
@@ -158,7 +158,7 @@ def _lines(found: Found) -> Iterator[str]:
             "results at the end": run["results"],
             "different contents among them": run["different"],
             "other files beside them, the index aside": run["other files"] - 1,
-            "minutes until it was killed, and from then on": minutes,
+            **({"minutes until it was killed, and from then on": minutes} if run["load"] <= _IDLE else {}),
             "report": f"{run['report']:.1f} MB",
             "contact sheet": f"{run['sheet']:.1f} MB",
         }
@@ -181,7 +181,7 @@ def _lines(found: Found) -> Iterator[str]:
 
 def _machine(run: Found) -> str:
     here = run["machine"]
-    busy = "" if run["load"] <= _IDLE else " Other programs ran beside it, so it took longer than it has to."
+    busy = "" if run["load"] <= _IDLE else " Other programs ran beside it."
     load = f"load in the minute before {run['load']:.1f}"
     return f"On {here['processor']}, {here['cores']} cores, {load}.{busy}"
 

@@ -253,7 +253,8 @@ def test_a_roll_is_killed_and_resumed(toy_model, tmp_path):
     text = roll.page({"killed": found | {"machine": {"processor": "x", "cores": 2}, "load": 1.25}})
     assert "| results at the end | 3 |" in text
     assert "| other files beside them, the index aside | 0 |" in text
-    assert "On x, 2 cores, load in the minute before 1.2. Other programs ran beside it" in text
+    assert "On x, 2 cores, load in the minute before 1.2. Other programs ran beside it." in text
+    assert "minutes until" not in text
 
 
 def test_jobs_are_timed_on_storage_of_any_speed(toy_model, tmp_path):
