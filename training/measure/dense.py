@@ -99,8 +99,8 @@ it (`dsr_core/crowds.py`). Print, a night sky and splashes of paint, 512 pixels 
 dirt; model {model}. Written by `python -m training dense --photos PHOTOS --output docs/dense.md`.
 
 Stars are as small and as many as dust on dirty film, but most of them are round and soft on every side. Where
-lights take most of what was found, and that is more than 1 % of the picture, all of it stays. Fewer lights go
-and are told; `--lights keep` leaves them alone.
+lights take three quarters of what was found, and that is more than 1 % of the picture, all of it stays. Fewer
+lights go and are told; `--lights keep` leaves them alone.
 
 | | taken for damage | replaced | pictures of which nothing is replaced | replaced with `--lights keep` |
 |---|---:|---:|---:|---:|"""
