@@ -43,7 +43,7 @@ class Load:
 
 
 # With a margin of 192, the tiles of a 24-megapixel scan hold 73 % more pixels than the scan does at a size of
-# 1792, 56 % at 2048, and 44 % at 2432, where the network of model 3 takes 2.3 GB, at 1792 1.3 GB.
+# 1792, 56 % at 2048, and 44 % at 2432, which takes more memory (docs/performance.md).
 LOADS = {name: Load(name, 1, 1024) for name in CARDS}
 LOADS |= {"cpu": Load("cpu", 1, 2432), "cuda": Load("cuda", 4, 1024)}
 

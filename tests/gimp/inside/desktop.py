@@ -26,7 +26,7 @@ from hands import (
 )
 
 MISS = json.loads(pathlib.Path("/job/in/miss.json").read_text())
-PATIENCE = 4  # seconds that the network gets
+PATIENCE = 8  # seconds that the network gets, on a busy machine, too
 INFRARED, CANCEL = (-200, 386), (-162, -41)
 
 
