@@ -225,7 +225,7 @@ def test_a_process_that_dies_takes_nothing_with_it(folder, start):
 
 
 def test_ctrl_c_ends_every_process_and_leaves_nothing_half_done(folder, start):
-    large(folder, 3 * MANY)
+    large(folder, 10 * MANY)
     run = start("roll", "--output-dir", "out", "--jobs", "2")
     wait_until(lambda: list(Path("out").glob("*.restored.tif")))
     workers = psutil.Process(run.pid).children()
