@@ -7,7 +7,7 @@ tiles come from ``python -m training pairs``, made of training photographs.
 """
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -63,7 +63,8 @@ def quantize(model: ModelInfo, tiles: Path, output: Path, *, overwrite: bool = F
     """
     check_free([output], overwrite=overwrite)
     graph = _in_single(onnx.load(model.path))
-    spared = _without_a_convolution_before(graph.graph.node) | _without_a_convolution_behind(graph.graph.node)
+    nodes = graph.graph.node
+    spared = _outermost(nodes, "input", "output") | _outermost(reversed(nodes), "output", "input")
 
     def write(path: Path) -> None:
         with TemporaryDirectory() as folder:
@@ -128,29 +129,19 @@ def _in_single(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _without_a_convolution_before(nodes: Iterable[onnx.NodeProto]) -> set[str]:
-    """Name the nodes, in their order, that no convolution lies before: first convolutions among them."""
-    convolved: set[str] = set()  # what a convolution lies before, or made
+def _outermost(nodes: Iterable[onnx.NodeProto], takes: str, gives: str) -> set[str]:
+    """Name the nodes that no convolution comes before, in this order, the first convolutions among them.
+
+    ``takes`` and ``gives`` are ``"input"`` and ``"output"``, the other way round for nodes in reverse.
+    """
+    convolved: set[str] = set()
     names = set()
     for node in nodes:
-        behind = not convolved.isdisjoint(node.input)
-        if not behind:
+        inside = not convolved.isdisjoint(getattr(node, takes))
+        if not inside:
             names.add(node.name)
-        if behind or node.op_type == "Conv":
-            convolved.update(node.output)
-    return names
-
-
-def _without_a_convolution_behind(nodes: Sequence[onnx.NodeProto]) -> set[str]:
-    """Name the nodes that no convolution lies behind: last convolutions among them."""
-    convolved: set[str] = set()  # what a convolution lies behind, or takes
-    names = set()
-    for node in reversed(nodes):
-        before = not convolved.isdisjoint(node.output)
-        if not before:
-            names.add(node.name)
-        if before or node.op_type == "Conv":
-            convolved.update(node.input)
+        if inside or node.op_type == "Conv":
+            convolved.update(getattr(node, gives))
     return names
 
 

@@ -14,9 +14,9 @@ from dsr_core import predict, run
 from dsr_core.errors import DsrError
 from dsr_core.models import find_model
 from dsr_core.nn import export
-from dsr_core.nn.checkpoint import save_checkpoint
+from dsr_core.nn.checkpoint import load_checkpoint, save_checkpoint
 from dsr_core.nn.probe import damaged_images
-from dsr_core.nn.unet import UNet, UNetConfig
+from dsr_core.nn.unet import UNet, UNetConfig, ensemble
 from training import quantize
 from training.__main__ import main
 from training.measure.pairs import make_pairs
@@ -24,16 +24,23 @@ from training.measure.pairs import make_pairs
 INFO = {"name": "small", "version": "1", "loss": "3", "training_data": "none", "steps": "7", "licence": "MIT"}
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    torch.manual_seed(0)
+def lively():
     net = UNet(UNetConfig(widths=(16, 32), encoder_blocks=(1, 1), decoder_blocks=(1,)))
     with torch.no_grad():
         net.head.conv.bias[-4:] = -2  # probabilities around an eighth
         for _ in range(5):
             net(damaged_images(2, 64))
-    save_checkpoint(folder / "model.pt", net.eval(), INFO)
+    return net.eval()
+
+
+@pytest.fixture(scope="module", params=["one network", "an ensemble"])
+def model(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    torch.manual_seed(0)
+    net = lively()
+    if request.param == "an ensemble":
+        net = ensemble(net, [(net, 2, 0.25), (lively(), 1, 0.25)])  # two share their kernels
+    save_checkpoint(folder / "model.pt", net, INFO)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(export, "measure_margin", lambda *_: 16)  # which takes its time
         export.export_onnx(folder / "model.pt", folder / "model.onnx")
@@ -61,6 +68,16 @@ def test_the_quantised_model_is_smaller_and_agrees(model, tiles, tmp_path, capsy
     assert (slow.probability != fast.probability).any()
     assert main(["quantize", str(model), "--tiles", str(tiles), "--output", str(quick)]) == 1
     assert "quick.onnx" in capsys.readouterr().err
+
+
+def test_the_first_and_the_last_convolution_of_each_network_stay(model, tiles, tmp_path):
+    main(["quantize", str(model), "--tiles", str(tiles), "--output", str(tmp_path / "quick.onnx")])
+    graph = onnx.load(tmp_path / "quick.onnx").graph
+    unpacked = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear"}
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    stay = [node for node in convolutions if node.input[1] not in unpacked]  # their kernels
+    assert len(stay) == 2 * (1 + len(load_checkpoint(model.with_suffix(".pt"))[0].members))
+    assert len(convolutions) > 3 * len(stay)
 
 
 def test_sums_cannot_overflow_on_any_processor(model, tiles, tmp_path):
