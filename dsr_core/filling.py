@@ -22,6 +22,7 @@ _CONVINCED = 0.5  # lowest probability at which a marked pixel counts as repaire
 _MISSED = 0.25  # share of a marked defect; where more is missed, it is filled from its surroundings
 _WIDE = 9  # pixels; what is narrower is filled as well from its surroundings
 _REACH = 5  # pixels of surroundings that a fill looks at
+_UNITS = 65535  # for white, where samples are filled that are floats
 
 
 def fill(prediction: Prediction, mask: NDArray[np.bool_]) -> Generator[Progress, None, Prediction]:
@@ -165,6 +166,8 @@ def _inpaint(
 
     Of what is ``damaged`` around it, the repair counts.
     """
+    # OpenCV fills floats up to one or two units wrong, which must not be one or two times white
+    unit = np.float32(_UNITS if np.issubdtype(samples.dtype, np.floating) else 1)
     labels: NDArray[Any]
     count, labels, stats, _ = cv2.connectedComponentsWithStats(marked.view(np.uint8), connectivity=8)
     shares = np.bincount(labels[missed], minlength=count) / stats[:, cv2.CC_STAT_AREA]
@@ -175,8 +178,8 @@ def _inpaint(
             slice(max(0, left - _REACH), left + width + _REACH),
         )
         gap, others = labels[part] == number, damaged[part]
-        around = np.where(others[:, :, None], repaired[part], samples[part]).astype(np.float32)
+        around = np.where(others[:, :, None], repaired[part], samples[part]).astype(np.float32) * unit
         for channel in range(around.shape[2]):
             plane = np.ascontiguousarray(around[:, :, channel])
             filled = cv2.inpaint(plane, gap.view(np.uint8), _REACH, cv2.INPAINT_TELEA)
-            repaired[part][:, :, channel][gap] = filled[gap].astype(repaired.dtype)
+            repaired[part][:, :, channel][gap] = (filled[gap] / unit).astype(repaired.dtype)

@@ -373,9 +373,10 @@ def test_fill_takes_the_surroundings_where_the_network_sees_nothing(toy_model):
     assert np.abs(centre - 20_000).max() < 400  # 2 % of white's third: no trace of the square
 
 
-def test_a_mark_a_little_wider_than_what_was_found_leaves_no_ring(toy_model):
-    image = np.full((60, 60, 3), 20_000, np.uint16)
-    image[28:32, 28:32] = 60_000
+@pytest.mark.parametrize(("dtype", "white"), [(np.uint16, 65535), (np.float32, 1), (np.float64, 1)])
+def test_a_mark_a_little_wider_than_what_was_found_leaves_no_ring(toy_model, dtype, white):
+    image = np.full((60, 60, 3), 20_000 / 65535 * white, dtype)
+    image[28:32, 28:32] = 60_000 / 65535 * white
     prediction = predicted(image, toy_model)
     mask = np.zeros((60, 60), bool)
     mask[22:38, 22:38] = True
@@ -384,7 +385,8 @@ def test_a_mark_a_little_wider_than_what_was_found_leaves_no_ring(toy_model):
     assert seen[-1].total == 0  # nothing is painted over for the network
     around = mask.copy()
     around[25:35, 25:35] = False
-    assert np.abs(filled.repaired[around].astype(int) - 20_000).max() < 1000  # painted over, 23,000
+    repaired = filled.repaired[around].astype(float) * 65535 / white
+    assert np.abs(repaired - 20_000).max() < 1000  # painted over, 23,000
 
 
 def test_fill_with_nothing_new_runs_nothing(toy_model):
