@@ -49,7 +49,7 @@ class Muon(torch.optim.AdamW):
     net
         Network; its one-dimensional parameters and the kernels of ``head`` go to AdamW.
     head
-        Last layer, whose outputs have units of their own.
+        Last layer, or a list of last layers, whose outputs have units of their own.
     lr
         Learning rate of the kernels; a fifth of it is AdamW's.
     weight_decay

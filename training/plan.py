@@ -139,6 +139,10 @@ def choose(legs: Sequence[Leg], names: Sequence[str], folder: Path) -> list[Leg]
         found = leg.initial in earlier or checkpoint(leg, folder).is_file()
         if leg.initial and not found:
             raise DsrError(f"Leg {leg.name} starts from {leg.initial}, which is no earlier leg and no file.")
+        if leg.together and (leg.decoder or not leg.members):
+            raise DsrError(
+                f"Leg {leg.name} trains members together: it needs some, and not the decoder alone."
+            )
         missing = [member.checkpoint for member in leg.members if not Path(member.checkpoint).is_file()]
         if missing:
             raise DsrError(f"A member of leg {leg.name}, {missing[0]}, is no file.")

@@ -141,6 +141,7 @@ TRAINING = {
     ),
     "training/test_simulator.py": ("no details ", "not a readable photograph"),
     "training/test_sprint.py": (
+        "trains members together: it needs some",
         "no leg ",
         ", which is no earlier leg and no file",
         "A member of leg ",

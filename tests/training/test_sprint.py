@@ -53,8 +53,11 @@ def test_a_plan_is_read_with_types(tmp_path):
     assert (second.initial, second.loss, second.batch) == ("first", 3, 2)
 
 
-def test_the_shipped_plan_is_one():
-    assert [leg.name for leg in read_plan(Path("training/configs/sprint.yaml"))]
+@pytest.mark.parametrize("name", ["sprint", "sprint-hours"])
+def test_a_shipped_plan_is_one_and_finds_what_it_starts_from(name, tmp_path):
+    legs = read_plan(Path(f"training/configs/{name}.yaml"))
+    assert legs
+    assert choose(legs, [], tmp_path) == legs
 
 
 @pytest.mark.parametrize(
@@ -87,6 +90,14 @@ def test_legs_are_chosen_by_name_and_need_something_to_start_from(tmp_path):
         choose(legs, ["b"], tmp_path)
     with pytest.raises(DsrError, match="A member of leg d, none, is no file"):
         choose([Leg("d", 1, members=(Joining("none", 0.5),))], [], tmp_path)
+    for leg in (
+        Leg("e", 1, together=True),
+        Leg("e", 1, members=(Joining("x", 0.5),), together=True, decoder=True),
+    ):
+        with pytest.raises(
+            DsrError, match="Leg e trains members together: it needs some, and not the decoder alone"
+        ):
+            choose([leg], [], tmp_path)
     (tmp_path / "a.pt").touch()
     assert choose(legs, ["b"], tmp_path) == legs[1:2]
     with pytest.raises(DsrError, match="Leg c starts from"):
