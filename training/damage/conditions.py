@@ -42,6 +42,8 @@ class Conditions:
         Probabilities of black and white, of an uninverted negative, and of a colour cast.
     misaligned
         Probability of plates that end within the picture, and of colour planes that do not meet.
+    separations
+        Probability of three-plate colour: planes that do not meet, each with dust of its own.
     bordered
         Probability of a border beyond which the last row is repeated, as the filter shows borders to the
         network, on the side where a misaligned picture's plates end.
@@ -89,6 +91,7 @@ class Conditions:
     detail_kinds: tuple[str, ...] = ()
     film: tuple[float, float, float] = (0.15, 0.08, 0.3)
     misaligned: float = 0.03
+    separations: float = 0.0
     bordered: float = 0.0
     sharpening: float = 0.3
     jpeg: float = 0.25

@@ -28,6 +28,7 @@ from training.damage.scene import (
     develop,
     is_mono,
     lay_boxes,
+    misalign,
     mount,
     narrow_range,
     repeat_border,
@@ -142,7 +143,7 @@ class FilmDamage:
         """
         draw = Draw(len(photos), rng)
         c = self.conditions
-        clean, side = self._scene(photos, draw)
+        clean, side, separated = self._scene(photos, draw)
 
         depth = c.grain * draw.uniform() ** 2
         depth = torch.where(draw.chance(0.2), 0, depth)
@@ -152,7 +153,7 @@ class FilmDamage:
         hidden = VISIBLE + 0.8 * depth[:, None, None, None] + 0.3 * activity(clean)
         clean = (clean + noise).clamp(0, 1)
 
-        damaged = self._damage(clean, mono, draw)
+        damaged = self._damage(clean, mono, separated, draw)
         scene = torch.cat([clean, damaged, hidden], 1)
         scene = _some(scene, c.soft, draw, lambda x, d, _: blur(x, d.log_uniform(0.7, 2.5)))
         clean, damaged, hidden = scene.split((3, 3, 1), 1)
@@ -170,8 +171,8 @@ class FilmDamage:
                 part[bordered] = repeat_border(part[bordered], side[bordered], reach[bordered])
         return truth
 
-    def _scene(self, photos: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
-        """Return what is on the film, and the side ``(N,)`` where a picture's plates end."""
+    def _scene(self, photos: Tensor, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what is on the film, the side ``(N,)`` where a picture's plates end, and which have three."""
         c = self.conditions
         clean = _some(photos.clone(), c.boxes, draw, lambda x, d, _: lay_boxes(x, d))
         detailed = draw.chosen(c.details)
@@ -179,13 +180,19 @@ class FilmDamage:
             clean[detailed] = add_details(clean[detailed], self.details, draw.of(detailed), c.detail_kinds)
         side = draw.integers(4)
         clean = develop(clean, c.film, c.misaligned, side, draw)
+        separated = draw.chosen(c.separations) if c.separations else side[:0]
+        if len(separated):
+            clean[separated] = misalign(clean[separated], side[separated], draw.of(separated))
         clean = _some(clean, c.framed, draw, lambda x, d, _: mount(x, d))
-        return _some(clean, c.edged, draw, lambda x, d, _: border_line(x, d)), side
+        return _some(clean, c.edged, draw, lambda x, d, _: border_line(x, d)), side, separated
 
-    def _damage(self, clean: Tensor, mono: Tensor, draw: Draw) -> Tensor:
+    def _damage(self, clean: Tensor, mono: Tensor, separated: Tensor, draw: Draw) -> Tensor:
         """Lay dust, points, stains, scratches and streaks on pictures, and leave some of them clean."""
         c = self.conditions
         damaged = self._lay_dust(clean, mono, draw)
+        if len(separated):
+            planes = self._lay_on_planes(clean[separated], draw.of(separated))
+            damaged[separated] = torch.where(mono[separated], damaged[separated], planes)
         points = c.dark, c.point_density, c.point_growth
         damaged = _some(damaged, c.points, draw, lambda x, d, k: lay_points(x, mono[k], d, *points))
         damaged = _some(damaged, c.stains, draw, lambda x, d, k: lay_stains(x, mono[k], d))
@@ -252,6 +259,13 @@ class FilmDamage:
         # opaque dirt replaces the light; a thin trace shifts it, whatever it is
         replaced = torch.lerp(torch.full_like(clean, 0.5), clean, absolute)
         return clean + coverage * strength * (colour - replaced)
+
+    def _lay_on_planes(self, clean: Tensor, draw: Draw) -> Tensor:
+        """Lay other dust on each colour plane, grey and as soft as the copy of a plate."""
+        grey = torch.ones_like(clean[:, :1, :1, :1], dtype=torch.bool)
+        dusty = [self._lay_dust(clean, grey, draw)[:, plane] - clean[:, plane] for plane in range(3)]
+        softened = blur(torch.stack(dusty, 1), draw.log_uniform(0.4, 2.5))
+        return clean + softened * draw.uniform(0.3, 1.0)[:, None, None, None]
 
     def _properties(self, kept: Tensor, mono: Tensor, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
         """Draw strength and colour, ``(N, 256, 3)``, and the absolute/relative switch ``(N, 256, 1)``."""
