@@ -1,12 +1,13 @@
 """From the network's probability to the pixels that are to be repaired."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dsr_core import crowds, kinds, lights
+from dsr_core import crowds, discovery, kinds, lights
 from dsr_core.bands import in_bands
 from dsr_core.decisions import LEFT, PAINTED, Decided, outranked
 from dsr_core.options import Options
@@ -16,12 +17,71 @@ from dsr_core.prediction import NETWORK, Prediction
 SURE = 204  # 0.8 of 255; a component without such a pixel is faint
 FAINTER = 4  # the lower threshold of the hysteresis is the upper one divided by this
 FOUND = 255 // (2 * FAINTER)
-"""Lowest probability that is repaired at the default sensitivity, times 255."""
+"""Lowest probability, times 255, that is part of a sure mark at the default sensitivity."""
+FAINTEST = int(discovery.moved(255 / 2, -discovery.EASED) / FAINTER) + 1
+"""The same of the faintest mark that is repaired then, where a scan is dirty."""
 _HALF = 128  # of 255; what the default sensitivity finds has a pixel of that
 _CAUTIOUS = 0.3  # sensitivity below which only what is ever more certain is found
 _NOISE = 2  # of 255; the lower threshold is never below this
 _MAJORITY = 0.9  # share of defects of one polarity from which on the other counts as rare
 _DILATED = 10  # pixels; up to here dilation is faster than a distance transform
+
+
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """What may be damage in a picture: connected regions of what is probable.
+
+    Parameters
+    ----------
+    at, label, strength, excess
+        Where each of their pixels lies, counted row by row; to which of them it belongs; its probability
+        times 255; how much brighter it is than its repair.
+    labels
+        ``(H, W)``: the same labels, 0 elsewhere.
+    count
+        Number of labels, 0 among them.
+    top, bright
+        ``(count,)``: the highest probability of each times 255, and whether it is brighter than its repair.
+    """
+
+    at: NDArray[np.intp]
+    label: NDArray[Any]
+    strength: NDArray[np.uint8]
+    excess: NDArray[np.float32]
+    labels: NDArray[Any]
+    count: int
+    top: NDArray[np.uint8]
+    bright: NDArray[np.bool_]
+
+
+def find_marks(prediction: Prediction, threshold: float, lowest: float) -> Marks:
+    """Return what may be damage.
+
+    Parameters
+    ----------
+    prediction
+        From `predict` or `fill`.
+    threshold
+        The usual one, times 255: a mark reaches as far as a quarter of it, or of its highest probability if
+        that is less.
+    lowest
+        The lowest that the threshold may fall to: pixels below a quarter of it belong to no mark.
+    """
+    probability = prediction.probability
+    candidates = probability > max(int(lowest / FAINTER), _NOISE)
+    labels: NDArray[Any]
+    count, labels = cv2.connectedComponents(candidates.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
+    at = np.flatnonzero(candidates)
+    label: NDArray[Any] = labels.ravel().take(at)
+    strength = probability.ravel().take(at)
+    top = np.zeros(count, np.uint8)
+    np.maximum.at(top, label, strength)
+    reached = (np.minimum(top, threshold) / FAINTER).astype(np.uint8)
+    inside = strength > reached[label]
+    labels.ravel()[at[~inside]] = 0
+    at, label, strength = at[inside], label[inside], strength[inside]
+    excess = luminance(pick(prediction.image, at)) - luminance(pick(prediction.repaired, at))
+    return Marks(at, label, strength, excess, labels, count, top, np.bincount(label, excess, count) > 0)
 
 
 def find_defects(
@@ -49,56 +109,54 @@ def search(
     -----
     The threshold for the probability is one minus the sensitivity, and nearer to one where the sensitivity is
     low: what is taken for damage by mistake has a high probability, too. What may be a light is trusted ever
-    less there; the network is sure of a quarter of a starry sky.
+    less there; the network is sure of a quarter of a starry sky. For bright and for dark marks it moves with
+    how many of them there are (`dsr_core.discovery`).
 
-    Hysteresis: a component of the pixels above a quarter of the threshold counts if one of its pixels exceeds
-    the threshold, so that a hair that fades along its length stays whole and no speck is repaired by half,
-    while faint specks on their own are left alone.
+    Hysteresis: a component counts if one of its pixels exceeds the threshold, with those of its pixels that
+    exceed a quarter of the usual threshold, or of its highest probability if that is less: so that a hair
+    that fades along its length stays whole and no speck is repaired by half, while faint specks on their own
+    are left alone.
     """
     probability = prediction.probability
     trust = min(1, options.sensitivity / _CAUTIOUS)
     share = options.sensitivity * trust
     threshold = 255 * min(max(1 - share, 0.02), 0.98)
-    candidates = probability > max(int(threshold / FAINTER), _NOISE)
-    labels: NDArray[Any]
-    binary = candidates.view(np.uint8)
-    limited = options.min_size > 1 or options.max_size > 0
-    if limited:  # sizes double the time; with the default algorithm it would be five times as much
-        count, labels, stats, _ = cv2.connectedComponentsWithStatsWithAlgorithm(
-            binary, 8, cv2.CV_32S, cv2.CCL_GRANA
-        )
-    else:
-        count, labels = cv2.connectedComponents(binary, connectivity=8, ltype=cv2.CV_32S)
-    at = np.flatnonzero(candidates)
-    label, strength = labels.ravel().take(at), probability.ravel().take(at)
-    every, of_every = at, label
-    keep = _any(label, strength > int(threshold), count)
-    if limited:
-        longer = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
+    rates = prediction.rates
+    lowest = _moved(threshold, -discovery.EASED, share) if rates else threshold
+    marks = find_marks(prediction, threshold, lowest)
+    at, label, strength, count, bright = marks.at, marks.label, marks.strength, marks.count, marks.bright
+    shown = _shown(prediction, at, label, count)
+    keep = marks.top > int(threshold)
+    if rates:
+        megapixels = probability.size / 1e6
+        for mine, expected in zip((bright & ~shown, ~bright & ~shown), rates, strict=True):
+            by = discovery.shift(marks.top[mine], expected, megapixels)
+            keep[mine] = marks.top[mine] > int(_moved(threshold, by, share))
+    if options.min_size > 1 or options.max_size > 0:
+        longer = np.maximum(*lights.extents(at, label, count, probability.shape[1]))
         keep &= (longer >= options.min_size) & (longer <= (options.max_size or np.inf))
     kept = keep[label]
-    at, label, strength = at[kept], label[kept], strength[kept]
-    excess = luminance(pick(prediction.image, at)) - luminance(pick(prediction.repaired, at))
+    at, label, strength, excess = at[kept], label[kept], strength[kept], marks.excess[kept]
     if options.polarity != "both" and len(at):
-        keep &= _of_polarity(options.polarity, np.bincount(label, excess, count) > 0, label, strength)
+        keep &= _of_polarity(options.polarity, bright, label, strength)
     if options.kinds != "all":
-        shapes = kinds.measure(at, label, labels, count)
+        shapes = kinds.measure(at, label, marks.labels, count)
         keep &= kinds.sort(shapes, max(probability.shape)) == 1 + kinds.KINDS.index(options.kinds)
     lamps = keep & lights.find_lights(at, label, excess, count, probability.shape[1])
     if options.lights == "keep":
         keep &= ~lamps
     elif trust < 1:
         keep &= ~lamps | _any(label, strength * trust > int(threshold), count)
-    dense = keep & _dense(prediction, at, label, strength, keep, lamps)
+    dense = keep & _dense(prediction, at, label, strength, keep, lamps, shown)
     if options.dense == "keep":
         keep &= ~dense
     share = np.count_nonzero(dense[label]) / probability.size
     if decided is not None:
-        verdict = decided.ravel().take(every)
-        keep |= _any(of_every, verdict == PAINTED, count)
-        keep &= ~_any(of_every, verdict & LEFT > 0, count)
+        verdict = decided.ravel().take(marks.at)
+        keep |= _any(marks.label, verdict == PAINTED, count)
+        keep &= ~_any(marks.label, verdict & LEFT > 0, count)
     mask = np.zeros(probability.shape, np.bool_)
-    mask.ravel()[every[keep[of_every]]] = True
+    mask.ravel()[marks.at[keep[marks.label]]] = True
     notes = (
         lights.remark(int((lamps & keep).sum())) if options.lights == "repair" else "",
         crowds.remark(int(dense.sum()), share) if options.dense == "keep" else "",
@@ -150,6 +208,22 @@ def _any(label: NDArray[Any], condition: NDArray[np.bool_], count: int) -> NDArr
     return found
 
 
+def _shown(
+    prediction: Prediction, at: NDArray[np.intp], label: NDArray[Any], count: int
+) -> NDArray[np.bool_]:
+    """Return for each component whether other evidence than the network's shows it."""
+    shown = np.zeros(count, np.bool_)
+    for name, each in prediction.evidence.items():
+        if name != NETWORK:
+            shown |= _any(label, each.ravel().take(at) >= _HALF, count)
+    return shown
+
+
+def _moved(threshold: float, by: float, share: float) -> float:
+    """Return the threshold by so many logits higher at the middle of the slider, and as it is at its ends."""
+    return discovery.moved(threshold, by * min(1, 2 * (share if by < 0 else 1 - share)))
+
+
 def _dense(
     prediction: Prediction,
     at: NDArray[np.intp],
@@ -157,15 +231,12 @@ def _dense(
     strength: NDArray[np.uint8],
     keep: NDArray[np.bool_],
     lamps: NDArray[np.bool_],
+    shown: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
     """Return for each component whether it is one of too many; what other evidence shows never is.
 
     ``lamps`` are those that may be lights, kept or not: the sky that they are in is the same.
     """
-    shown = np.zeros_like(keep)
-    for name, each in prediction.evidence.items():
-        if name != NETWORK:
-            shown |= _any(label, each.ravel().take(at) >= _HALF, len(keep))
     certain = _any(label, strength >= _HALF, len(keep)) & ~shown
     found = (strength >= FOUND) & (certain & (keep | lamps))[label]
     firm, lit = found & keep[label], found & lamps[label]

@@ -12,7 +12,8 @@ from dsr_core import pixels, wide
 from dsr_core.bands import beside
 from dsr_core.coding import Coding, guess
 from dsr_core.composite import check_mask, compose
-from dsr_core.detect import FOUND, search
+from dsr_core.detect import FAINTEST, search
+from dsr_core.discovery import read_rates
 from dsr_core.errors import DsrError
 from dsr_core.evidence import joined
 from dsr_core.filling import add_evidence, fill
@@ -120,11 +121,22 @@ def predict(
         ran, notes = yield from sweep(
             info, provider, samples.shape[:2], read, write, linear=linear, stretch=stretch
         )
-        holes = probability >= FOUND
+        holes = probability >= FAINTEST
         add_grain(repaired, samples, holes, holes, linear=linear)
         lines: list[Scratch] = looking.result()
     found = Prediction(
-        image, repaired, probability, info, ran, notes, linear, provider, stored, coding, stretch=stretch
+        image,
+        repaired,
+        probability,
+        info,
+        ran,
+        notes,
+        linear,
+        provider,
+        stored,
+        coding,
+        stretch=stretch,
+        rates=read_rates(info.metadata),
     )
     if lines:
         maps = {"scratches": take_off(lines, samples, repaired, probability, linear=linear)}

@@ -31,10 +31,18 @@ def find_lights(
     np.maximum.at(height, label, excess)
     rises = np.bincount(label[excess > _GROUND * height[label]], minlength=count)
     high = np.bincount(label[excess > 0.5 * height[label]], minlength=count)
-    sides = [_extent(place, label, count) for place in np.divmod(at, width)]
+    sides = extents(at, label, count, width)
     longer, shorter = np.maximum(*sides), np.minimum(*sides)
     is_round = (longer <= _LARGEST) & (longer <= _LONGER * shorter + 1)
     return np.asarray(is_round & (high > 0) & (high < _SOFT * rises), np.bool_)
+
+
+def extents(
+    at: NDArray[np.intp], label: NDArray[Any], count: int, width: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return how many rows and how many columns each component takes; parameters as for `find_lights`."""
+    down, across = (_extent(place, label, count) for place in np.divmod(at, width))
+    return down, across
 
 
 def _extent(place: NDArray[np.intp], label: NDArray[Any], count: int) -> NDArray[np.intp]:

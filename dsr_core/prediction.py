@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core.coding import Coding
+from dsr_core.discovery import Rates
 from dsr_core.models import ModelInfo
 from dsr_core.pixels import Image
 from dsr_core.stretch import PLAIN, Stretch
@@ -59,6 +60,8 @@ class Prediction:
     evidence
         What ``probability`` was joined from, each like it, by name: ``"network"`` and the others; empty where
         there is the network alone.
+    rates
+        How many bright and how many dark marks the model sees in clean pictures; ``None``: nobody knows.
     """
 
     image: Image
@@ -73,6 +76,7 @@ class Prediction:
     coding: Coding | None = None
     evidence: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
     stretch: Stretch = PLAIN
+    rates: tuple[Rates, Rates] | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -204,5 +204,5 @@ def test_a_slider_computes_only_what_is_damaged(monkeypatch):
     counted(composite, "blend")
     result = compose(made_up(probability), Options(sensitivity=0.5, grow=2))
     assert result.mask.sum() > 60
-    assert computed["luminance"] == [60, 60]
+    assert computed["luminance"] == [70, 70]  # the faint one may be damage, too
     assert sum(computed["blend"]) == result.mask.sum()

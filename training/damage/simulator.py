@@ -172,7 +172,7 @@ class FilmDamage:
         return truth
 
     def _scene(self, photos: Tensor, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
-        """Return what is on the film, the side ``(N,)`` where a picture's plates end, and which have three."""
+        """Return what is on the film, the side ``(N,)`` where a picture's plates end, and who has three."""
         c = self.conditions
         clean = _some(photos.clone(), c.boxes, draw, lambda x, d, _: lay_boxes(x, d))
         detailed = draw.chosen(c.details)
