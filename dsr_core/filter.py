@@ -174,7 +174,8 @@ def restore_steps(
         check_infrared(infrared, image.shape)
     region = Region(0, 0, image.shape[1], image.shape[0]) if only is None else Region(*only)
     region.check(image.shape)
-    around = region.widened(find_model(model).margin + REACH, image.shape)
+    info = find_model(model)
+    around = region.widened(info.margin + REACH, image.shape, info.multiple_of)
     prediction = yield from predict(
         np.ascontiguousarray(image[around.slices]),
         model=model,

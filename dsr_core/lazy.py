@@ -143,7 +143,7 @@ def _restored(
     """Return a block with its mask as a further channel."""
     *frame, rows, columns, _ = (slice(*ends) for ends in block_info[None]["array-location"])
     block = Region(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
-    around = block.widened(reach, source.sides)
+    around = block.widened(reach, source.sides, find_model(model).multiple_of)
     picture = source.read(*frame, *around.slices)
     picture = picture[:, :, 0] if picture.shape[2] == 1 else picture
     with _one_at_a_time:

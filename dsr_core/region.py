@@ -34,9 +34,12 @@ class Region(NamedTuple):
                 "pixels; give X,Y,WIDTH,HEIGHT within it."
             )
 
-    def widened(self, reach: int, shape: tuple[int, ...]) -> "Region":
-        """Return the region with so many pixels around it, as far as an image of this shape has them."""
-        left, top = max(self.x - reach, 0), max(self.y - reach, 0)
+    def widened(self, reach: int, shape: tuple[int, ...], multiple_of: int) -> "Region":
+        """Return the region with so many pixels around it, as far as an image of this shape has them.
+
+        Its corner is a multiple, so that a network sees it in the same steps as the whole image.
+        """
+        left, top = (max(first - reach, 0) // multiple_of * multiple_of for first in (self.x, self.y))
         right = min(self.x + self.width + reach, shape[1])
         bottom = min(self.y + self.height + reach, shape[0])
         return Region(left, top, right - left, bottom - top)

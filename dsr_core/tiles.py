@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,9 @@ class Tile:
 class Grid:
     """Equal tiles over an image.
 
+    Each begins at a multiple of what the network folds together: it sees an image in steps of so many pixels,
+    and the blocks of a JPEG must not lie otherwise in one tile than in another.
+
     Parameters
     ----------
     height, width
@@ -52,7 +56,7 @@ class Grid:
     margin
         Pixels around a core that the network sees and whose results are thrown away.
     multiple_of
-        Sides of a tile are multiples of this.
+        Sides of a tile are multiples of this, and so is the place of its first pixel.
     """
 
     height: int
@@ -75,7 +79,7 @@ class Grid:
         down, across = self.counts
         for top, bottom, rows in self._axis(self.height, down):
             for left, right, columns in self._axis(self.width, across):
-                inner = tuple(slice(self.margin, self.margin + n) for n in (bottom - top, right - left))
+                inner = tuple(slice(self._lead, self._lead + n) for n in (bottom - top, right - left))
                 yield Tile((slice(top, bottom), slice(left, right)), rows, columns, (inner[0], inner[1]))
 
     @cached_property
@@ -85,7 +89,7 @@ class Grid:
         fitting = []
         for down in range(1, most_down + 1):
             tall = self._side(self.height, down)
-            widest = self.size**2 // tall // self.multiple_of * self.multiple_of - 2 * self.margin
+            widest = self.size**2 // tall // self.multiple_of * self.multiple_of - 2 * self._lead
             across = -(-self.width // max(widest, 1))
             if across <= most_across:
                 computed = down * tall * across * self._side(self.width, across)
@@ -94,19 +98,26 @@ class Grid:
 
     def _most(self, length: int) -> int:
         """Return how many tiles there may be along a side: a margin takes half of a tile at most."""
-        return -(-length // max(2 * self.margin, self.multiple_of))
+        return -(-length // max(2 * self._lead, self.multiple_of))
+
+    @property
+    def _lead(self) -> int:
+        """Pixels before a core: the margin, and what is missing to a multiple."""
+        return -(-self.margin // self.multiple_of) * self.multiple_of
+
+    def _units(self, length: int) -> int:
+        return -(-length // self.multiple_of)
 
     def _side(self, length: int, count: int) -> int:
-        core = -(-length // count)
-        return -(-(core + 2 * self.margin) // self.multiple_of) * self.multiple_of
+        return -(-self._units(length) // count) * self.multiple_of + 2 * self._lead
 
     def _axis(self, length: int, count: int) -> Iterator[tuple[int, int, NDArray[np.intp]]]:
         """Yield start and stop of each core along one axis, and the tile's indices into the image."""
-        side = self._side(length, count)
-        for number in range(count):
-            start, stop = number * length // count, (number + 1) * length // count
+        side, units = self._side(length, count), self._units(length)
+        ends = [number * units // count * self.multiple_of for number in range(count)] + [length]
+        for start, stop in pairwise(ends):
             # mirrored, a dark rim of five pixels would be a line of ten with light on both sides: a scratch
-            around = np.arange(start - self.margin, start - self.margin + side)
+            around = np.arange(start - self._lead, start - self._lead + side)
             yield start, stop, around.clip(0, length - 1)
 
 

@@ -1,3 +1,5 @@
+from math import ceil
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,18 @@ def test_cores_cover_every_pixel_once_and_tiles_are_equal(size, tile, margin, mu
     assert (covered == 1).all()
     assert sum(1 for _ in grid) == len(grid)
     assert all(side % multiple == 0 for side in grid.tile_shape)
-    assert np.prod(grid.tile_shape) <= max(tile, 4 * margin + multiple) ** 2
+    assert np.prod(grid.tile_shape) <= max(tile, 4 * (margin + multiple)) ** 2
+
+
+def test_every_tile_begins_at_a_multiple_and_sees_its_margin():
+    """The blocks of a JPEG lie in every tile as they lie in the picture."""
+    for part in Grid(1000, 777, 200, 40, 16):
+        for core, place, inner in zip(part.core, (part.rows, part.columns), part.inner, strict=True):
+            first = core.start - inner.start  # before the picture's first pixel that one is repeated
+            assert first % 16 == 0
+            assert place[inner.start] == core.start
+            assert inner.start >= 40
+            assert len(place) - inner.stop >= 40
 
 
 def test_a_tile_sees_its_margin_and_the_edge_repeated():
@@ -34,8 +47,8 @@ def test_a_tile_sees_its_margin_and_the_edge_repeated():
 @pytest.mark.parametrize("length", [1, 2, 3, 10])
 def test_the_edge_is_repeated_however_far_a_tile_reaches(length):
     image = np.arange(length)[:, None]
-    (tile,) = Grid(length, 1, 64, 20, 8)
-    assert np.array_equal(tile.rows, np.pad(np.arange(length), 64, mode="edge")[44 : 44 + tile.rows.size])
+    (tile,) = Grid(length, 1, 80, 20, 8)
+    assert np.array_equal(tile.rows, np.pad(np.arange(length), 64, mode="edge")[40 : 40 + tile.rows.size])
     assert np.array_equal(tile.cut(image)[tile.inner], image)
 
 
@@ -45,7 +58,7 @@ def test_no_other_grid_of_such_tiles_computes_less(size):
 
     def computed(down, across):
         tall, wide = (
-            -(-(-(-n // count) + 24) // 8) * 8 for n, count in zip(size, (down, across), strict=True)
+            ceil(ceil(n / 8) / count) * 8 + 32 for n, count in zip(size, (down, across), strict=True)
         )
         return down * across * tall * wide if tall * wide <= 160**2 else np.inf
 
