@@ -124,6 +124,43 @@ def test_per_channel_damage_alters_one_or_two_channels(simulator, photos):
     assert (altered < 3).float().mean() > 0.6  # 15 % of the defects stay neutral and a few touch each other
 
 
+PLAIN = {
+    "jpeg": 0.0, "clean": 0.0, "grain": 0.0, "sharpening": 0.0, "film": (0.0, 0.0, 0.0), "scratches": 0.0,
+    "coloured": (0.0, 0.0), "misaligned": 0.0, "details": 0.0,
+}  # fmt: skip
+
+
+def test_separations_have_other_dust_on_each_plane(simulator, photos):
+    one, three = (damage(simulator, photos, **PLAIN, separations=share) for share in (0.0, 1.0))
+    alone = []
+    for truth in (one, three):
+        hit = (truth.damaged - truth.clean).abs() > 0.1
+        alone.append(((hit.sum(1) == 1).sum() / hit.any(1).sum()).item())
+    assert alone[0] < 0.3
+    assert alone[1] > 0.7
+
+
+def test_separations_of_black_and_white_film_are_grey(simulator, photos):
+    truth = damage(simulator, photos, **PLAIN | {"film": (1.0, 0.0, 0.0)}, separations=1.0)
+    torch.testing.assert_close(truth.damaged[:, 0], truth.damaged[:, 2], rtol=0, atol=1e-5)
+
+
+def test_the_blocks_of_a_cropped_jpeg_begin_anywhere(simulator, photos):
+    """How far neighbours differ at each of eight columns: blocks show where they begin."""
+
+    def first_column(**conditions):
+        conditions = PLAIN | {"jpeg": 1.0, "soft": 1.0, "amount": (0.0, 0.0)} | conditions
+        found = []
+        for seed in range(6):
+            image = damage(simulator, photos, seed, **conditions).clean
+            steps = (image[..., 1:] - image[..., :-1]).abs().mean((0, 1, 2))
+            found.append(int(steps[:248].view(31, 8).mean(0).argmax()))
+        return found
+
+    assert set(first_column()) == {7}  # between the last column of a block and the first of the next
+    assert len(set(first_column(cropped=1.0))) > 2
+
+
 def test_black_and_white_stays_black_and_white(simulator, photos):
     truth = damage(
         simulator,

@@ -49,6 +49,8 @@ class Conditions:
         network, on the side where a misaligned picture's plates end.
     sharpening, jpeg, hard_edges, defocus
         Probabilities of a sharpened scan, of JPEG, of unsmoothed one-pixel damage, and of defocused damage.
+    cropped
+        Probability that a batch's pictures were cropped after they were JPEG: their blocks begin anywhere.
     soft
         Probability of a scan finer than film, lens and focus are: picture, grain and damage are blurred.
     chroma
@@ -97,6 +99,7 @@ class Conditions:
     jpeg: float = 0.25
     hard_edges: float = 0.15
     defocus: float = 0.12
+    cropped: float = 0.0
     soft: float = 0.0
     chroma: float = 0.0
     points: float = 0.0

@@ -42,6 +42,13 @@ class Draw:
         numbers = (torch.rand(self.n, generator=self.host) < probability).nonzero().flatten()
         return numbers.to(self.rng.device, non_blocking=True)
 
+    def begins(self, probability: float, side: int) -> tuple[int, int]:
+        """Draw where the blocks of this side begin in all frames: with a probability anywhere, else at 0."""
+        if not probability or float(torch.rand((), generator=self.host)) >= probability:
+            return 0, 0
+        down, across = torch.randint(side, (2,), generator=self.host).tolist()
+        return down, across
+
     def _rand(self, *shape: int) -> Tensor:
         return torch.rand(self.n, *shape, generator=self.rng, device=self.rng.device)
 

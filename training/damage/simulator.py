@@ -212,7 +212,9 @@ class FilmDamage:
         compressed = draw.chosen(c.jpeg)
         if len(compressed):
             quality = draw.uniform(50, 97)[compressed]
-            squeezed = jpeg(torch.cat([clean[compressed], damaged[compressed]]), quality.repeat(2))
+            begins = draw.begins(c.cropped, 8)
+            pictures = torch.cat([clean[compressed], damaged[compressed]]).roll(begins, (2, 3))
+            squeezed = jpeg(pictures, quality.repeat(2)).roll([-place for place in begins], (2, 3))
             clean[compressed], damaged[compressed] = squeezed.chunk(2)
         return clean, damaged
 
