@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-EASED, RAISED = 1.5, 2.0
+EASED, RAISED = 2.0, 2.0
 """Logits by which the threshold falls or rises at most."""
 
 KEY = "false_marks"
 """Name of the rates in a model's metadata."""
 
-_WRONG = 0.4  # share of mistakes that is put up with
+_WRONG = 0.45  # share of mistakes that is put up with
 _ASSUMED = 3  # marks, with that share of mistakes: what is thought of a scan that shows hardly any
 _STEP = 0.25  # of a logit
 _WINDOW = 4  # steps: marks of about one strength

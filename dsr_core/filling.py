@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from dsr_core import pixels
 from dsr_core.composite import check_mask
-from dsr_core.detect import FOUND
+from dsr_core.detect import FOUND, find_marks
+from dsr_core.discovery import EASED, moved
 from dsr_core.evidence import Map, check_maps, joined, unseen, with_rim
 from dsr_core.grain import add_grain
+from dsr_core.options import Options
 from dsr_core.pixels import Image
 from dsr_core.prediction import NETWORK, Prediction, Progress
 from dsr_core.sweep import sweep
@@ -21,6 +23,8 @@ from dsr_core.tiles import Tile
 _CONVINCED = 0.5  # lowest probability at which a marked pixel counts as repaired by the network
 _MISSED = 0.25  # share of a marked defect; where more is missed, it is filled from its surroundings
 _WIDE = 9  # pixels; what is narrower is filled as well from its surroundings
+_LARGE = 200  # pixels; in a smaller mark no smear is seen
+_DOUBTFUL = 0.47  # mean probability below which the network is not sure of a mark
 _REACH = 5  # pixels of surroundings that a fill looks at
 _UNITS = 65535  # for white, where samples are filled that are floats
 
@@ -153,6 +157,25 @@ def _filled(
     _inpaint(repaired, samples, found | marked, marked, missed)
     add_grain(repaired, samples, found | marked, marked, linear=prediction.linear)
     return replace(prediction, repaired=repaired, provider=ran, notes=prediction.notes + notes)
+
+
+def fill_doubtful(prediction: Prediction) -> None:
+    """Fill large marks of which the network is not sure from their surroundings, in place.
+
+    Where it half believes in damage its repair is half of the damage: of a tangle of hair a smear stays. On
+    small marks that is not seen, and its repair is as good as any.
+    """
+    usual = 255 * (1 - Options().sensitivity)
+    lowest = moved(usual, -EASED)
+    marks = find_marks(prediction, usual, lowest)
+    area = np.bincount(marks.label, minlength=marks.count)
+    total = np.bincount(marks.label, marks.strength, marks.count)
+    doubtful = (marks.top > lowest) & (area >= _LARGE) & (total < _DOUBTFUL * 255 * area)
+    if doubtful.any():
+        inside = (doubtful & (np.arange(marks.count) > 0))[marks.labels]
+        marked = cv2.dilate(inside.view(np.uint8), np.ones((3, 3), np.uint8)).view(np.bool_)
+        damaged = marked | (prediction.probability >= FOUND)
+        _inpaint(prediction.repaired, pixels.colour(prediction.image), damaged, marked, marked)
 
 
 def _inpaint(

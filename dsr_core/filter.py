@@ -16,7 +16,7 @@ from dsr_core.detect import FAINTEST, search
 from dsr_core.discovery import read_rates
 from dsr_core.errors import DsrError
 from dsr_core.evidence import joined
-from dsr_core.filling import add_evidence, fill
+from dsr_core.filling import add_evidence, fill, fill_doubtful
 from dsr_core.grain import REACH, add_grain
 from dsr_core.infrared import check_infrared, find_infrared
 from dsr_core.models import find_model
@@ -121,23 +121,24 @@ def predict(
         ran, notes = yield from sweep(
             info, provider, samples.shape[:2], read, write, linear=linear, stretch=stretch
         )
+        found = Prediction(
+            image,
+            repaired,
+            probability,
+            info,
+            ran,
+            notes,
+            linear,
+            provider,
+            stored,
+            coding,
+            stretch=stretch,
+            rates=read_rates(info.metadata),
+        )
+        fill_doubtful(found)
         holes = probability >= FAINTEST
         add_grain(repaired, samples, holes, holes, linear=linear)
         lines: list[Scratch] = looking.result()
-    found = Prediction(
-        image,
-        repaired,
-        probability,
-        info,
-        ran,
-        notes,
-        linear,
-        provider,
-        stored,
-        coding,
-        stretch=stretch,
-        rates=read_rates(info.metadata),
-    )
     if lines:
         maps = {"scratches": take_off(lines, samples, repaired, probability, linear=linear)}
         evidence = {NETWORK: probability, **maps}

@@ -42,10 +42,10 @@ class Load:
         return f"{tiles} of {self.tile} pixels at a time on {label(self.provider)}"
 
 
-# With a margin of 192, the tiles of a 24-megapixel scan hold 73 % more pixels than the scan does at a size of
-# 1792, 56 % at 2048, and 44 % at 2432, which takes more memory (docs/performance.md).
+# With a margin of 96, the tiles of a 24-megapixel scan hold 35 % more pixels than the scan does at a size of
+# 1536, 30 % at 1664, and 22 % at 2432, which takes twice the memory (docs/performance.md).
 LOADS = {name: Load(name, 1, 1024) for name in CARDS}
-LOADS |= {"cpu": Load("cpu", 1, 2432), "cuda": Load("cuda", 4, 1024)}
+LOADS |= {"cpu": Load("cpu", 1, 1664), "cuda": Load("cuda", 4, 1024)}
 
 
 def sweep(

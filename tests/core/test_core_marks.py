@@ -10,12 +10,14 @@ import tifffile
 from PIL import Image
 
 import dsr_core
-from dsr_core import DsrError, Options, compose, fill, find_defects, predict, run, sweep
+from dsr_core import DsrError, Options, Prediction, compose, fill, find_defects, predict, run, sweep
 from dsr_core.cli import main
+from dsr_core.filling import fill_doubtful
 from dsr_core.io import Picture, read_picture
 from dsr_core.io.marks import read_marks
 from dsr_core.io.orientation import lying, stored_region, upright
 from dsr_core.io.picture import Wishes
+from dsr_core.pixels import full_scale
 from dsr_core.region import Region
 from tests.core.made_files import SHORT, page, tiff
 from tests.core.scan_files import write_scan
@@ -250,3 +252,25 @@ def test_numbers_that_are_none_are_wrong_usage(restore, arguments):
     with pytest.raises(SystemExit) as error:
         restore("scan.tif", *arguments)
     assert error.value.code == 2
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_large_marks_of_which_the_network_is_not_sure_leave_no_smear(dtype):
+    white = full_scale(np.dtype(dtype))
+    image = np.full((120, 160, 1), 0.7 * white).astype(dtype)
+    probability = np.zeros((120, 160), np.uint8)
+    places = {"doubtful": (slice(10, 25), slice(10, 30)), "sure": (slice(10, 25), slice(60, 80))}
+    places["small"] = (slice(60, 66), slice(10, 16))
+    for name, place in places.items():
+        image[place] = (0.1 * white) if np.issubdtype(dtype, np.floating) else int(0.1 * white)
+        probability[place] = 240 if name == "sure" else 90
+    repaired = np.full_like(image, image[0, 0, 0])
+    for place in places.values():
+        repaired[place] = (image[place] / 2 + repaired[place] / 2).astype(dtype)
+    before = repaired.copy()
+    fill_doubtful(Prediction(image, repaired, probability, None, "cpu"))
+    flat = float(image[0, 0, 0]) / white
+    assert np.abs(repaired[places["doubtful"]] / white - flat).max() < 0.02
+    for name in ("sure", "small"):
+        assert np.array_equal(repaired[places[name]], before[places[name]])
+    assert np.array_equal(repaired[90:], before[90:])
