@@ -21,7 +21,7 @@ FOUND = 255 // (2 * FAINTER)
 FAINTEST = int(discovery.moved(255 / 2, -discovery.EASED) / FAINTER) + 1
 """The same of the faintest mark that is repaired then, where a scan is dirty."""
 _HALF = 128  # of 255; what the default sensitivity finds has a pixel of that
-_CAUTIOUS = 0.3  # sensitivity below which only what is ever more certain is found
+_CAUTIOUS = 0.5  # sensitivity below which only what is ever more certain is found
 _NOISE = 2  # of 255; the lower threshold is never below this
 _MAJORITY = 0.9  # share of defects of one polarity from which on the other counts as rare
 _DILATED = 10  # pixels; up to here dilation is faster than a distance transform

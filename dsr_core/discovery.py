@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-EASED, RAISED = 2.0, 2.0
+EASED, RAISED = 2.0, 2.5
 """Logits by which the threshold falls or rises at most."""
 
 KEY = "false_marks"

@@ -35,8 +35,8 @@ def test_faint_marks_count_where_there_are_many():
 
 
 def test_fainter_marks_count_as_long_as_there_are_as_many_of_every_strength():
-    ladder = [(-SURE, 100), *((-strength, 20) for strength in range(36, 130, 10))]
-    assert found(scan(ladder)) == 100 + 20 * 8  # down to a logit of -1.5
+    ladder = [(-SURE, 100), *((-strength, 20) for strength in range(26, 130, 10))]
+    assert found(scan(ladder)) == 100 + 20 * 10  # down to a logit of -2
     assert found(scan([(-SURE, 100), (-60, 20)])) == 100
 
 
