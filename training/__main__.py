@@ -29,6 +29,7 @@ COMMANDS = {
     "kinds": ("training.measure.kinds", "measure how kinds of defects are told apart"),
     "card": ("training.measure.card", "write the card of a model"),
     "compare": ("training.measure.compare", "set short trainings side by side"),
+    "slider": ("training.measure.slider", "draw what each sensitivity does to real film"),
     "rates": ("training.measure.rates", "measure how often a model takes clean pictures for damaged"),
     "quantize": ("training.quantize", "make the 8-bit form of a model"),
     "convert-vgg": ("training.convert_vgg", "make VGG features of a Keras VGG16"),

@@ -231,3 +231,18 @@ def test_what_is_missing_or_wrong_is_named(film, toy_model, tmp_path, capsys):
     assert "models have one name" in capsys.readouterr().err
     assert main(["real", "missing.pt", "--data", str(film)]) == 1
     assert "missing.pt" in capsys.readouterr().err
+
+
+def test_the_slider_is_drawn(film, toy_model, tmp_path, capsys):
+    plot = tmp_path / "slider.png"
+    assert main(["slider", str(toy_model), "--data", str(film), "--plot", str(plot)]) == 0
+    head, *rows = capsys.readouterr().out.strip().splitlines()
+    names = "dust found, judged by eye, other places taken, damage found, restored by hand"
+    assert head == f"sensitivity: {names}, of what is found, damage"
+    shares = {row.split(": ")[0]: [float(each) for each in row.split(": ")[1].split(", ")] for row in rows}
+    assert list(shares) == [f"{step / 20:.2f}" for step in range(21)]
+    assert shares["0.50"] == [1, 0, 1, pytest.approx(1, abs=0.3)]
+    for column in range(3):
+        line = [row[column] for row in shares.values()]
+        assert line == sorted(line)
+    assert cv2.imread(str(plot)).shape == (400, 700, 3)
