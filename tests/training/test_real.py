@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,6 +19,9 @@ from training.measure.pairs import Loaded
 from training.measure.scans import Scan, load_pairs, load_scans, pair_figures, scan_figures
 from training.measure.scans_report import KEPT
 from training.measure.sheets import SHEETS, overlay, unjudged
+
+JUDGED = Path(__file__).parents[1] / "judged"
+"""Places on public scans that were judged by eye for this project, beside those that come with the scans."""
 
 
 def square(top, left, side=3, size=40):
@@ -246,3 +250,16 @@ def test_the_slider_is_drawn(film, toy_model, tmp_path, capsys):
         line = [row[column] for row in shares.values()]
         assert line == sorted(line)
     assert cv2.imread(str(plot)).shape == (400, 700, 3)
+
+
+@pytest.mark.parametrize("path", sorted(JUDGED.glob("*.json")), ids=lambda path: path.stem)
+def test_what_this_project_judged_itself_is_well_formed(path):
+    content = json.loads(path.read_text())
+    width, height = content["size"]
+    assert content["scan"] == f"{path.stem}.jpg"
+    for place in content["items"]:
+        left, top, right, bottom = place["box"]
+        assert 0 <= left < right <= width
+        assert 0 <= top < bottom <= height
+        assert 0 < place["area"] <= (right - left) * (bottom - top)
+        assert place["label"] in {"dust", "not", "unsure"}
