@@ -13,8 +13,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dsr_core.bands import side_by_side
-
 Plane = NDArray[np.float32]
 
 REACH = 24
@@ -66,13 +64,9 @@ def find_shift(
     shape
         Height and width of both.
     """
-
-    def match(part: tuple[slice, slice]) -> tuple[float, float] | None:
-        return _match(_marks(first(part)), _marks(second(part)))
-
-    blocks = list(_blocks(shape))
     places, moves = [], []
-    for (rows, columns), found in zip(blocks, side_by_side(match, blocks), strict=True):
+    for rows, columns in _blocks(shape):
+        found = _match(_marks(first((rows, columns))), _marks(second((rows, columns))))
         if found is not None:
             places.append(((columns.start + columns.stop) / 2, (rows.start + rows.stop) / 2))
             moves.append(found)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core import pixels, wide
+from dsr_core.alignment import Fit
 from dsr_core.bands import beside
 from dsr_core.coding import Coding, guess
 from dsr_core.composite import check_mask, compose
@@ -17,7 +18,7 @@ from dsr_core.errors import DsrError
 from dsr_core.evidence import joined
 from dsr_core.filling import add_evidence, fill
 from dsr_core.grain import REACH, add_grain
-from dsr_core.infrared import check_infrared, find_infrared
+from dsr_core.infrared import check_infrared, find_infrared, register
 from dsr_core.models import find_model
 from dsr_core.options import Options
 from dsr_core.pixels import Image
@@ -115,8 +116,13 @@ def predict(
         wait_for(len(image))
         return find_scratches(samples, linear=linear, places=places)
 
+    def lay_over(scan: Image) -> Fit:
+        wait_for(len(image))
+        return register(image, scan)
+
     with beside() as start:
-        looking = start(look)  # the network leaves room for it, and what follows the network does not wait
+        looking = start(look)  # the network leaves room for both, and what follows it does not wait
+        laying = None if infrared is None else start(lay_over, infrared)
         ran, notes = yield from sweep(
             info, provider, samples.shape[:2], read, write, linear=linear, stretch=stretch
         )
@@ -132,7 +138,7 @@ def predict(
         found = replace(found, probability=joined(probability, maps), evidence=evidence)
     if infrared is None:
         return found
-    dirt, note = find_infrared(found, infrared)
+    dirt, note = find_infrared(found, infrared, laying.result() if laying else None)
     yield Progress(0, 0, note)
     both = yield from add_evidence(found, {"infrared": dirt})
     return replace(both, notes=(*both.notes, note))

@@ -45,6 +45,7 @@ _RANGE = 0.5  # of a logarithm: what is darker throughout a window is a border, 
 _STEPS = 64  # in which a logarithm is counted, from 0 to -4
 _TELLING = (0.5, 99.5)  # per cent of the pixels between whose tones a curve may bend
 _SLOW = 4  # numbers that tell a fall-off
+_SETTLED = 1e-5  # of a coefficient: a hundredth of the least noise, from which on a fit is done
 _PLAIN = 3.0  # deviations below its surroundings from which on a place does not tell what dyes do, at first
 _RIM = 2  # pixels around what was found that may be damage, too
 _HALO = 9  # side in pixels of the place whose contrast tells how lively it is
@@ -70,7 +71,27 @@ def check_infrared(infrared: Image, shape: tuple[int, ...]) -> None:
         )
 
 
-def find_infrared(prediction: Prediction, infrared: Image) -> tuple[NDArray[np.uint8], str]:
+def register(image: Image, infrared: Image) -> Fit:
+    """Return how an infrared scan ``(H, W)`` lies against the image that was scanned with it.
+
+    Parameters
+    ----------
+    image, infrared
+        As for `dsr_core.predict`.
+    """
+    samples = colour(image)
+    white = full_scale(samples.dtype)
+    light = float(infrared[::4, ::4].max()) or 1.0
+
+    def picture(part: tuple[slice, slice]) -> Plane:
+        return _brightness(_log(samples[part], white))
+
+    return find_shift(picture, lambda part: _log(infrared[part], light), infrared.shape)
+
+
+def find_infrared(
+    prediction: Prediction, infrared: Image, fit: Fit | None = None
+) -> tuple[NDArray[np.uint8], str]:
     """Return what infrared says: a probability of damage, and a sentence.
 
     Parameters
@@ -79,6 +100,8 @@ def find_infrared(prediction: Prediction, infrared: Image) -> tuple[NDArray[np.u
         Of the picture; where the network found damage, its repair stands for the picture without dust.
     infrared
         ``(H, W)``, one of the types of an image; a higher number is more light.
+    fit
+        What `register` returned for both; by default that is asked here.
 
     Returns
     -------
@@ -95,7 +118,7 @@ def find_infrared(prediction: Prediction, infrared: Image) -> tuple[NDArray[np.u
     check_infrared(infrared, prediction.image.shape)
     if infrared.min() == infrared.max():
         return np.zeros(infrared.shape, np.uint8), BLANK
-    fit = _registration(prediction, infrared)
+    fit = fit or register(prediction.image, infrared)
     away = fit.furthest(infrared.shape)
     if away > 0.1:  # noqa: PLR2004 -- less than what interpolation blurs
         infrared = moved(infrared.astype(np.float32), fit)
@@ -172,17 +195,6 @@ def _brightness(logs: Plane) -> Plane:
     return np.asarray(cv2.transform(logs, np.full((1, channels), 1 / channels)), np.float32)
 
 
-def _registration(prediction: Prediction, infrared: Image) -> Fit:
-    samples = colour(prediction.image)
-    white = full_scale(samples.dtype)
-    light = float(infrared[::4, ::4].max()) or 1.0
-
-    def picture(part: tuple[slice, slice]) -> Plane:
-        return _brightness(_log(samples[part], white))
-
-    return find_shift(picture, lambda part: _log(infrared[part], light), infrared.shape)
-
-
 def _fit_dyes(film: _Film, infrared: Image, light: float) -> _Dyes:
     """Fit infrared to the colours' logarithms and a slow fall-off, leaving out what does not follow."""
     height, width, channels = film.shape
@@ -227,13 +239,16 @@ def _followed(matrix: Values, seen: Values, lit: Values, weight: Values) -> tupl
         The coefficients, the weights of the pixels, and the deviation of what is left.
     """
     columns, shown = np.ascontiguousarray(matrix.T), lit > 0
+    solved = np.full(len(columns), np.inf)
     for _ in range(12):
         weighted = columns * weight
         normal = weighted @ matrix + 1e-6 * len(seen) * np.eye(len(columns))
-        solved = np.linalg.solve(normal, weighted @ seen)
+        before, solved = solved, np.linalg.solve(normal, weighted @ seen)
         rest = seen - solved @ columns
         spread = 1.4826 * float(np.median(np.abs(rest[shown]))) + 1e-4
         weight = lit * np.maximum(1 - (rest / (4.7 * spread)) ** 2, 0) ** 2  # Tukey's biweight
+        if np.abs(solved - before).max() < _SETTLED:
+            break
     return solved, weight, spread
 
 

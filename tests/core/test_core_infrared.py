@@ -4,9 +4,9 @@ import pytest
 
 import dsr_core
 from dsr_core import DsrError, Options
-from dsr_core.alignment import find_shift
+from dsr_core.alignment import Fit, find_shift
 from dsr_core.infrared import SILVER as SILVER_NOTE
-from dsr_core.infrared import find_infrared
+from dsr_core.infrared import find_infrared, register
 from dsr_core.prediction import Prediction
 from tests.infrared_film import LEAKY, SILVER, Film, film
 
@@ -105,6 +105,24 @@ def test_a_shifted_scan_is_laid_over_the_picture():
     assert share_of_specks(scan.dust, probability) > MOST
     assert false_pixels(scan.dust, probability) == 0
     assert "aligned by up to 5" in note
+
+
+def test_where_a_scan_lies_can_be_told_beforehand():
+    scan = film(shift=(4.0, -3.0), specks=80)
+    nothing = np.zeros(scan.dust.shape, np.uint8)
+    prediction = Prediction(scan.image, scan.image.copy(), nothing, None, "cpu")
+    probability, note = find_infrared(prediction, scan.infrared, register(scan.image, scan.infrared))
+    assert note == found(scan)[1]
+    assert np.array_equal(probability, found(scan)[0])
+    assert "too few marks" in find_infrared(prediction, scan.infrared, Fit(np.eye(2, 3), 0))[1]
+
+
+def test_bands_and_strips_leave_no_trace(monkeypatch):
+    scan = film(shape=(1100, 480), specks=80)
+    whole = found(scan)[0]
+    for module in ("dirt", "infrared"):
+        monkeypatch.setattr(f"dsr_core.{module}.STRIP", 7)
+    assert np.array_equal(found(scan)[0], whole)
 
 
 def test_halos_at_lettering_are_no_dust():
