@@ -97,8 +97,7 @@ def predict(
     if stretch is None:
         stretch = measure(image, linear=linear, coding=coding, wait_for=wait_for)
     stored = image
-    if coding is not None:
-        image = coding.opened(image)
+    image = image if coding is None else coding.opened(image)
     samples = pixels.colour(image)
     repaired = np.empty_like(samples, order="C")
     probability = np.empty(samples.shape[:2], np.uint8)
@@ -112,33 +111,28 @@ def predict(
         pixels.from_network(planes, repaired[tile.core], linear=linear)
         probability[tile.core] = pixels.encode(damage.clip(0, 1), probability.dtype)
 
-    def look() -> list[Scratch]:
+    def look() -> tuple[list[Scratch], Fit | None]:
         wait_for(len(image))
-        return find_scratches(samples, linear=linear, places=places)
-
-    def lay_over(scan: Image) -> Fit:
-        wait_for(len(image))
-        return register(image, scan)
+        fit = None if infrared is None else register(image, infrared)
+        return find_scratches(samples, linear=linear, places=places), fit
 
     with beside() as start:
-        looking = start(look)  # the network leaves room for both, and what follows it does not wait
-        laying = None if infrared is None else start(lay_over, infrared)
+        looking = start(look)  # the network leaves room for it, and what follows the network does not wait
         ran, notes = yield from sweep(
             info, provider, samples.shape[:2], read, write, linear=linear, stretch=stretch
         )
         holes = probability >= FOUND
         add_grain(repaired, samples, holes, holes, linear=linear)
-        lines: list[Scratch] = looking.result()
+        lines, fit = looking.result()
     found = Prediction(
         image, repaired, probability, info, ran, notes, linear, provider, stored, coding, stretch=stretch
     )
     if lines:
         maps = {"scratches": take_off(lines, samples, repaired, probability, linear=linear)}
-        evidence = {NETWORK: probability, **maps}
-        found = replace(found, probability=joined(probability, maps), evidence=evidence)
+        found = replace(found, probability=joined(probability, maps), evidence={NETWORK: probability, **maps})
     if infrared is None:
         return found
-    dirt, note = find_infrared(found, infrared, laying.result() if laying else None)
+    dirt, note = find_infrared(found, infrared, fit)
     yield Progress(0, 0, note)
     both = yield from add_evidence(found, {"infrared": dirt})
     return replace(both, notes=(*both.notes, note))

@@ -12,7 +12,7 @@ Sources: Edgar, US patent 5,266,805 (dirt blocks infrared, which shows its place
 logarithm of red; little on negatives, considerably on slides).
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -25,8 +25,8 @@ from dsr_core.dirt import CONTRAST, Plane, probability, scores
 from dsr_core.errors import DsrError
 from dsr_core.pixels import DTYPES, Image, colour, full_scale
 from dsr_core.prediction import Prediction
+from dsr_core.robust import fit_most
 
-Values = NDArray[np.floating[Any]]
 SILVER = (
     "The infrared channel shows the picture itself (silver or Kodachrome): only the picture is looked at."
 )
@@ -45,7 +45,6 @@ _RANGE = 0.5  # of a logarithm: what is darker throughout a window is a border, 
 _STEPS = 64  # in which a logarithm is counted, from 0 to -4
 _TELLING = (0.5, 99.5)  # per cent of the pixels between whose tones a curve may bend
 _SLOW = 4  # numbers that tell a fall-off
-_SETTLED = 1e-5  # of a coefficient: a hundredth of the least noise, from which on a fit is done
 _PLAIN = 3.0  # deviations below its surroundings from which on a place does not tell what dyes do, at first
 _RIM = 2  # pixels around what was found that may be damage, too
 _HALO = 9  # side in pixels of the place whose contrast tells how lively it is
@@ -217,7 +216,7 @@ def _fit_dyes(film: _Film, infrared: Image, light: float) -> _Dyes:
     down, right = np.mgrid[-1 : 1 : logs.shape[0] * 1j, -1 : 1 : logs.shape[1] * 1j]
     slow = np.stack([np.ones_like(seen), down.ravel(), right.ravel(), (down**2 + right**2).ravel()], axis=1)
     matrix = np.concatenate([known - known.mean(axis=0), slow], axis=1)
-    fits = [_followed(matrix, seen, lit, start) for start in (lit, plain)]
+    fits = [fit_most(matrix, seen, lit, start) for start in (lit, plain)]
     solved, weight, _ = min(fits, key=lambda fit: fit[2])
     count = known.shape[1]
     explained = matrix[:, :count] @ solved[:count]
@@ -228,28 +227,6 @@ def _fit_dyes(film: _Film, infrared: Image, light: float) -> _Dyes:
     carried = bool(contrast > _CARRIED and alike > _ALIKE)
     weights = solved[:count].reshape(3, -1).astype(np.float32)
     return _Dyes(weights, low.astype(np.float32), high.astype(np.float32), carried)
-
-
-def _followed(matrix: Values, seen: Values, lit: Values, weight: Values) -> tuple[Values, Values, float]:
-    """Fit what most pixels follow, from a first choice of them on.
-
-    Returns
-    -------
-    tuple
-        The coefficients, the weights of the pixels, and the deviation of what is left.
-    """
-    columns, shown = np.ascontiguousarray(matrix.T), lit > 0
-    solved = np.full(len(columns), np.inf)
-    for _ in range(12):
-        weighted = columns * weight
-        normal = weighted @ matrix + 1e-6 * len(seen) * np.eye(len(columns))
-        before, solved = solved, np.linalg.solve(normal, weighted @ seen)
-        rest = seen - solved @ columns
-        spread = 1.4826 * float(np.median(np.abs(rest[shown]))) + 1e-4
-        weight = lit * np.maximum(1 - (rest / (4.7 * spread)) ** 2, 0) ** 2  # Tukey's biweight
-        if np.abs(solved - before).max() < _SETTLED:
-            break
-    return solved, weight, spread
 
 
 def _dark_marks(logs: Plane) -> NDArray[np.bool_]:

@@ -8,6 +8,7 @@ from dsr_core.alignment import Fit, find_shift
 from dsr_core.infrared import SILVER as SILVER_NOTE
 from dsr_core.infrared import find_infrared, register
 from dsr_core.prediction import Prediction
+from dsr_core.robust import fit_most
 from tests.infrared_film import LEAKY, SILVER, Film, film
 
 MOST = 0.85  # of the specks; some lie on the edges of letters, where they are hardly to be told from halos
@@ -212,3 +213,14 @@ def test_infrared_of_any_size_gives_a_map_of_that_size(shape, channels):
         probability, note = find_infrared(prediction, infrared)
         assert probability.shape == shape
         assert note
+
+
+def test_a_fit_follows_most_values_and_not_the_others():
+    rng = np.random.default_rng(0)
+    matrix = np.stack([rng.standard_normal(2000), np.ones(2000)], axis=1)
+    seen = matrix @ [0.3, -0.1] + 0.01 * rng.standard_normal(2000)
+    seen[:500] -= 1
+    solved, weight, spread = fit_most(matrix, seen, np.ones(2000), np.ones(2000))
+    assert solved == pytest.approx([0.3, -0.1], abs=0.002)
+    assert not weight[:500].any()
+    assert spread == pytest.approx(0.01, rel=0.5)
