@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dsr_core.bands import STRIP, cut, in_bands
+
 Plane = NDArray[np.float32]
 
 _LEAST = 1e-3  # of a logarithm: noise that any scan has
@@ -29,9 +31,15 @@ _SKEW = 2  # steps
 
 def scores(left: Plane, lively: NDArray[np.uint8]) -> Plane:
     """Return how far each pixel is darker than its surroundings, in deviations of the noise."""
-    by_level = _noise_by_level(left, lively)
-    noise = np.maximum(_noise_by_place(left), by_level[lively])
-    return np.divide(left, -noise, dtype=np.float32)
+    by_level, result = _noise_by_level(left, lively), _noise_by_place(left)
+
+    def work(band: slice) -> None:
+        for rows in cut(band, STRIP):
+            noise = np.maximum(result[rows], cv2.LUT(lively[rows], by_level))
+            np.divide(left[rows], np.negative(noise, out=noise), out=result[rows])
+
+    in_bands(work, len(left), 0)
+    return result
 
 
 def _noise_by_level(left: Plane, lively: NDArray[np.uint8]) -> Plane:

@@ -3,22 +3,23 @@
 from collections.abc import Callable, Collection, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core import pixels, wide
+from dsr_core.alignment import Fit
 from dsr_core.bands import beside
 from dsr_core.coding import Coding, guess
-from dsr_core.composite import check_mask, compose
+from dsr_core.composite import check_mask, compose, laid_in
 from dsr_core.detect import FAINTEST, search
 from dsr_core.discovery import read_rates
 from dsr_core.errors import DsrError
 from dsr_core.evidence import joined
 from dsr_core.filling import add_evidence, fill, fill_doubtful
 from dsr_core.grain import REACH, add_grain
-from dsr_core.infrared import check_infrared, find_infrared
+from dsr_core.infrared import check_infrared, find_infrared, register
 from dsr_core.models import find_model
 from dsr_core.options import Options
 from dsr_core.pixels import Image
@@ -97,8 +98,7 @@ def predict(
     if stretch is None:
         stretch = measure(image, linear=linear, coding=coding, wait_for=wait_for)
     stored = image
-    if coding is not None:
-        image = coding.opened(image)
+    image = image if coding is None else coding.opened(image)
     samples = pixels.colour(image)
     repaired = np.empty_like(samples, order="C")
     probability = np.empty(samples.shape[:2], np.uint8)
@@ -112,9 +112,10 @@ def predict(
         pixels.from_network(planes, repaired[tile.core], linear=linear)
         probability[tile.core] = pixels.encode(damage.clip(0, 1), probability.dtype)
 
-    def look() -> list[Scratch]:
+    def look() -> tuple[list[Scratch], Fit | None]:
         wait_for(len(image))
-        return find_scratches(samples, linear=linear, places=places)
+        fit = None if infrared is None else register(image, infrared)
+        return find_scratches(samples, linear=linear, places=places), fit
 
     with beside() as start:
         looking = start(look)  # the network leaves room for it, and what follows the network does not wait
@@ -138,14 +139,13 @@ def predict(
         fill_doubtful(found)
         holes = probability >= FAINTEST
         add_grain(repaired, samples, holes, holes, linear=linear)
-        lines: list[Scratch] = looking.result()
+        lines, fit = looking.result()
     if lines:
         maps = {"scratches": take_off(lines, samples, repaired, probability, linear=linear)}
-        evidence = {NETWORK: probability, **maps}
-        found = replace(found, probability=joined(probability, maps), evidence=evidence)
+        found = replace(found, probability=joined(probability, maps), evidence={NETWORK: probability, **maps})
     if infrared is None:
         return found
-    dirt, note = find_infrared(found, infrared)
+    dirt, note = find_infrared(found, infrared, fit)
     yield Progress(0, 0, note)
     both = yield from add_evidence(found, {"infrared": dirt})
     return replace(both, notes=(*both.notes, note))
@@ -200,7 +200,7 @@ def restore_steps(
     inside[region.within(around).slices] = True
     found = compose(prediction, options, mask=chosen & inside, out=prediction.repaired)
     notes = (*found.notes, *told, *([note] if note else []))
-    return replace(found if only is None else _laid_in(found, around, image), notes=notes)
+    return replace(found if only is None else laid_in(found, around, image), notes=notes)
 
 
 def look_for_wide_damage(
@@ -222,25 +222,6 @@ def look_for_wide_damage(
         return ()
     said = wide.remark(again, found)
     return (said,) if said else ()
-
-
-def _laid_in(found: Restoration, place: Region, image: Image) -> Restoration:
-    """Return the restoration of a part of an image as one of the whole."""
-    restored = image.copy()
-    restored[place.slices] = found.image
-
-    def whole(part: NDArray[Any]) -> NDArray[Any]:
-        laid = np.zeros(image.shape[:2], part.dtype)
-        laid[place.slices] = part
-        return laid
-
-    return replace(
-        found,
-        image=restored,
-        mask=whole(found.mask),
-        labels=whole(found.labels),
-        probability=whole(found.probability),
-    )
 
 
 def restore(

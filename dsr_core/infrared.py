@@ -12,21 +12,21 @@ Sources: Edgar, US patent 5,266,805 (dirt blocks infrared, which shows its place
 logarithm of red; little on negatives, considerably on slides).
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core.alignment import Fit, find_shift, moved
-from dsr_core.bands import BAND, cut
+from dsr_core.bands import STRIP, cut, in_bands
 from dsr_core.detect import FOUND
 from dsr_core.dirt import CONTRAST, Plane, probability, scores
 from dsr_core.errors import DsrError
 from dsr_core.pixels import DTYPES, Image, colour, full_scale
 from dsr_core.prediction import Prediction
+from dsr_core.robust import fit_most
 
-Values = NDArray[np.floating[Any]]
 SILVER = (
     "The infrared channel shows the picture itself (silver or Kodachrome): only the picture is looked at."
 )
@@ -70,7 +70,27 @@ def check_infrared(infrared: Image, shape: tuple[int, ...]) -> None:
         )
 
 
-def find_infrared(prediction: Prediction, infrared: Image) -> tuple[NDArray[np.uint8], str]:
+def register(image: Image, infrared: Image) -> Fit:
+    """Return how an infrared scan ``(H, W)`` lies against the image that was scanned with it.
+
+    Parameters
+    ----------
+    image, infrared
+        As for `dsr_core.predict`.
+    """
+    samples = colour(image)
+    white = full_scale(samples.dtype)
+    light = float(infrared[::4, ::4].max()) or 1.0
+
+    def picture(part: tuple[slice, slice]) -> Plane:
+        return _brightness(_log(samples[part], white))
+
+    return find_shift(picture, lambda part: _log(infrared[part], light), infrared.shape)
+
+
+def find_infrared(
+    prediction: Prediction, infrared: Image, fit: Fit | None = None
+) -> tuple[NDArray[np.uint8], str]:
     """Return what infrared says: a probability of damage, and a sentence.
 
     Parameters
@@ -79,6 +99,8 @@ def find_infrared(prediction: Prediction, infrared: Image) -> tuple[NDArray[np.u
         Of the picture; where the network found damage, its repair stands for the picture without dust.
     infrared
         ``(H, W)``, one of the types of an image; a higher number is more light.
+    fit
+        What `register` returned for both; by default that is asked here.
 
     Returns
     -------
@@ -95,7 +117,7 @@ def find_infrared(prediction: Prediction, infrared: Image) -> tuple[NDArray[np.u
     check_infrared(infrared, prediction.image.shape)
     if infrared.min() == infrared.max():
         return np.zeros(infrared.shape, np.uint8), BLANK
-    fit = _registration(prediction, infrared)
+    fit = fit or register(prediction.image, infrared)
     away = fit.furthest(infrared.shape)
     if away > 0.1:  # noqa: PLR2004 -- less than what interpolation blurs
         infrared = moved(infrared.astype(np.float32), fit)
@@ -129,9 +151,9 @@ class _Film:
 
     def logs(self, part: tuple[slice, slice]) -> Plane:
         """Return the colours' logarithms in these rows and columns, ``(h, w, channels)``."""
-        return _log(
-            np.where(self._found[part][:, :, None], self._repaired[part], self._own[part]), self.white
-        )
+        samples, found = self._own[part].copy(), self._found[part]
+        samples[found] = self._repaired[part][found]
+        return _log(samples, self.white)
 
 
 class _Dyes(NamedTuple):
@@ -149,13 +171,16 @@ class _Dyes(NamedTuple):
 
     def share(self, logs: Plane) -> Plane:
         """Return what the dyes darken, ``(h, w)``, where the colours have these logarithms."""
-        first, second, third = self.weights
-        inner = np.clip(logs, self.low, self.high)
-        beyond = logs - inner
-        beyond *= first + inner * (2 * second + inner * (3 * third))
-        inner *= first + inner * (second + inner * third)
-        inner += beyond
-        return np.asarray(cv2.transform(inner, np.ones((1, logs.shape[2]))), np.float32)
+        share = np.zeros(logs.shape[:2], np.float32)
+        # one colour after the other: a loop over three numbers at a time would take four times as long
+        for plane, weights, low, high in zip(
+            cv2.split(logs), self.weights.T, self.low, self.high, strict=True
+        ):
+            first, second, third = weights
+            inner = np.clip(plane, low, high)
+            share += inner * (first + inner * (second + inner * third))
+            share += (plane - inner) * (first + inner * (2 * second + inner * (3 * third)))
+        return share
 
 
 def _log(samples: Image, white: float) -> Plane:
@@ -167,17 +192,6 @@ def _brightness(logs: Plane) -> Plane:
     """Return the mean of the colours' logarithms, ``(h, w)``."""
     channels = logs.shape[2]
     return np.asarray(cv2.transform(logs, np.full((1, channels), 1 / channels)), np.float32)
-
-
-def _registration(prediction: Prediction, infrared: Image) -> Fit:
-    samples = colour(prediction.image)
-    white = full_scale(samples.dtype)
-    light = float(infrared[::4, ::4].max()) or 1.0
-
-    def picture(part: tuple[slice, slice]) -> Plane:
-        return _brightness(_log(samples[part], white))
-
-    return find_shift(picture, lambda part: _log(infrared[part], light), infrared.shape)
 
 
 def _fit_dyes(film: _Film, infrared: Image, light: float) -> _Dyes:
@@ -202,7 +216,7 @@ def _fit_dyes(film: _Film, infrared: Image, light: float) -> _Dyes:
     down, right = np.mgrid[-1 : 1 : logs.shape[0] * 1j, -1 : 1 : logs.shape[1] * 1j]
     slow = np.stack([np.ones_like(seen), down.ravel(), right.ravel(), (down**2 + right**2).ravel()], axis=1)
     matrix = np.concatenate([known - known.mean(axis=0), slow], axis=1)
-    fits = [_followed(matrix, seen, lit, start) for start in (lit, plain)]
+    fits = [fit_most(matrix, seen, lit, start) for start in (lit, plain)]
     solved, weight, _ = min(fits, key=lambda fit: fit[2])
     count = known.shape[1]
     explained = matrix[:, :count] @ solved[:count]
@@ -213,24 +227,6 @@ def _fit_dyes(film: _Film, infrared: Image, light: float) -> _Dyes:
     carried = bool(contrast > _CARRIED and alike > _ALIKE)
     weights = solved[:count].reshape(3, -1).astype(np.float32)
     return _Dyes(weights, low.astype(np.float32), high.astype(np.float32), carried)
-
-
-def _followed(matrix: Values, seen: Values, lit: Values, weight: Values) -> tuple[Values, Values, float]:
-    """Fit what most pixels follow, from a first choice of them on.
-
-    Returns
-    -------
-    tuple
-        The coefficients, the weights of the pixels, and the deviation of what is left.
-    """
-    for _ in range(12):
-        weighted = matrix * weight[:, None]
-        normal = weighted.T @ matrix + 1e-6 * len(seen) * np.eye(matrix.shape[1])
-        solved = np.linalg.solve(normal, weighted.T @ seen)
-        rest = seen - matrix @ solved
-        spread = 1.4826 * float(np.median(np.abs(rest[lit > 0]))) + 1e-4
-        weight = lit * np.maximum(1 - (rest / (4.7 * spread)) ** 2, 0) ** 2  # Tukey's biweight
-    return solved, weight, spread
 
 
 def _dark_marks(logs: Plane) -> NDArray[np.bool_]:
@@ -247,12 +243,16 @@ def _residual(film: _Film, infrared: Image, light: float, dyes: _Dyes) -> tuple[
     share = np.empty(infrared.shape, np.float32)
     brightness = np.empty(infrared.shape, np.uint8)
     black = np.float32(np.log(_DARK))
-    for rows in cut(slice(0, len(left)), BAND):
-        logs = film.logs((rows, slice(None)))
-        bright = _brightness(logs)
-        brightness[rows] = ((bright - black) / CONTRAST).clip(0, 255)
-        share[rows] = dyes.share(logs - _MIDDLE)
-        left[rows] = _log(infrared[rows], light)
+
+    def fill(band: slice) -> None:
+        for rows in cut(band, STRIP):
+            logs = film.logs((rows, slice(None)))
+            bright = _brightness(logs)
+            brightness[rows] = ((bright - black) / CONTRAST).clip(0, 255)
+            share[rows] = dyes.share(logs - _MIDDLE)
+            left[rows] = _log(infrared[rows], light)
+
+    in_bands(fill, len(left), 0)
     left -= _softened(left, share)
     cv2.GaussianBlur(left, (5, 5), 1.0, dst=left)  # dirt is never as sharp as noise
     lively = cv2.morphologyEx(brightness, cv2.MORPH_GRADIENT, np.ones((_HALO, _HALO), np.uint8))

@@ -57,7 +57,6 @@ def sweep(
     *,
     linear: bool,
     stretch: Stretch,
-    wanted: Callable[[Tile], bool] = lambda _: True,
 ) -> Generator[Progress, None, tuple[str, tuple[str, ...]]]:
     """Run the tiles of an image; where memory runs out, all of them again with less at a time.
 
@@ -78,8 +77,6 @@ def sweep(
         Whether the samples are linear light.
     stretch
         How the network is shown the samples, and what is undone before ``write``.
-    wanted
-        Tiles for which it returns false do not run.
 
     Yields
     ------
@@ -101,10 +98,9 @@ def sweep(
     notes = (note,) if note else ()
     while True:
         grid = Grid(shape[0], shape[1], load.tile, model.margin, model.multiple_of)
-        tiles = [tile for tile in grid if wanted(tile)]
-        yield Progress(0, len(tiles), note)
+        yield Progress(0, len(grid), note)
         try:
-            yield from _run_tiles(model, load, grid, tiles, read, write, linear, stretch)
+            yield from _run_tiles(model, load, grid, read, write, linear, stretch)
         except (engine.OutOfMemoryError, MemoryError) as error:
             easier = load.eased(model.margin)
             if easier is None and load.provider != "cpu" and provider == "auto":
@@ -128,14 +124,12 @@ def _run_tiles(
     model: ModelInfo,
     load: Load,
     grid: Grid,
-    tiles: list[Tile],
     read: Read,
     write: Write,
     linear: bool,
     stretch: Stretch,
 ) -> Generator[Progress, None, None]:
-    if not tiles:
-        return
+    tiles = list(grid)
     network = engine.load_engine(model, load.provider, grid.tile_shape)
     # The last batch is run at full size like the others: a new shape would cost CUDA more than empty tiles
     # do.

@@ -3,17 +3,17 @@ import tracemalloc
 import weakref
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import onnxruntime
 import pytest
 from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 
 import dsr_core
-from dsr_core import DsrError, Options, engine, sweep
+from dsr_core import DsrError, Options, engine, filling, sweep
 from dsr_core.models import find_model
 from dsr_core.pixels import DTYPES
 from dsr_core.stretch import PLAIN
-from dsr_core.tiles import Grid
 from tests.dusty import SPECKS, dusty
 from tests.toy_model import write_toy_model
 
@@ -227,40 +227,6 @@ def test_who_asked_for_cuda_gets_an_error_instead_of_the_cpu(toy_model, limited)
         dsr_core.restore(dusty(), model=toy_model, provider="cuda")
 
 
-def marked():
-    """Return a mask of a place where the network finds nothing."""
-    mask = np.zeros(dusty().shape[:2], bool)
-    mask[30:34, 50:56] = True
-    return mask
-
-
-def test_fill_goes_down_the_same_ladder(toy_model, limited):
-    expected = dsr_core.run(dsr_core.fill(predicted(dusty(), toy_model), marked()))
-    limited(cuda=4 * 64 * 64, cpu=64 * 64, error=MemoryError())
-    prediction = dsr_core.run(dsr_core.predict(dusty(), model=toy_model))
-    assert (prediction.provider, prediction.notes) == ("cuda", ())
-    limited(cuda=100, cpu=64 * 64, error=MemoryError())  # another program has taken the card's memory since
-    filled = dsr_core.run(dsr_core.fill(prediction, marked()))
-    assert [note.split("going on with ")[1] for note in filled.notes] == [
-        "2 tiles of 64 pixels at a time on CUDA",
-        "1 tile of 64 pixels at a time on CUDA",
-        "1 tile of 32 pixels at a time on CUDA",
-        "1 tile of 64 pixels at a time on the CPU",
-    ]
-    assert filled.provider == "cpu"
-    assert np.array_equal(filled.repaired, expected.repaired)
-    again = dsr_core.run(dsr_core.fill(filled, marked()))
-    assert again.notes == filled.notes  # the card is not tried another time
-
-
-def test_fill_stays_where_it_was_asked_to_run(toy_model, limited):
-    limited(cuda=4 * 64 * 64, cpu=64 * 64, error=MemoryError())
-    prediction = dsr_core.run(dsr_core.predict(dusty(), model=toy_model, provider="cuda"))
-    limited(cuda=100, cpu=64 * 64, error=MemoryError())
-    with pytest.raises(DsrError, match="Not even 1 tile of 32 pixels at a time on CUDA"):
-        dsr_core.run(dsr_core.fill(prediction, marked()))
-
-
 def test_no_two_engines_are_held_at_once(toy_model, limited, monkeypatch):
     limited(cuda=100, cpu=64 * 64, error=MemoryError)  # an instance would keep the frames that it passed
     alive = weakref.WeakSet()
@@ -344,27 +310,96 @@ def test_a_session_is_kept_for_the_same_model_provider_and_size_only(toy_model, 
     assert engine.load_engine(other, "cpu", (32, 48)) is not first
 
 
-@pytest.mark.usefixtures("small_tiles")
-def test_fill_repairs_what_a_person_marked_and_nothing_else(toy_model):
+@pytest.fixture
+def no_network(monkeypatch):
+    """Return a function after whose call no network runs any more."""
+
+    def forbid():
+        def load_engine(*_):
+            raise AssertionError("The network ran.")
+
+        monkeypatch.setattr(engine, "load_engine", load_engine)
+
+    return forbid
+
+
+def test_fill_repairs_what_a_person_marked_and_nothing_else(toy_model, no_network):
     image = dusty()
     prediction = predicted(image, toy_model)
+    no_network()
     mask = np.zeros(image.shape[:2], bool)
-    mask[30:34, 50:56] = True  # sound, by the network's lights
+    mask[30:34, 50:56] = mask[70:73, 5:9] = True  # sound, by the network's lights
     seen = []
     filled = dsr_core.run(dsr_core.fill(prediction, mask), seen.append)
     changed = (filled.repaired != prediction.repaired).any(axis=2)
     assert changed.any()
     assert not changed[~mask].any()
     assert filled.image is image
-    assert 0 < seen[-1].total < len(Grid(*mask.shape, 40, 8, 2))
+    assert [(step.done, step.total) for step in seen] == [(0, 2), (1, 2), (2, 2)]
     result = dsr_core.compose(filled, mask=mask)
     assert np.array_equal(result.mask, mask)
     assert np.array_equal(result.image[~mask], image[~mask])
 
 
-def test_fill_takes_the_surroundings_where_the_network_sees_nothing(toy_model):
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("channels", [0, 3, 4])
+@pytest.mark.parametrize("linear", [False, True])
+def test_marks_are_filled_as_in_one_pass_over_the_picture(
+    toy_model, no_network, monkeypatch, dtype, channels, linear
+):
+    monkeypatch.setattr(filling, "add_grain", lambda *_, **__: None)
+    smooth = dusty(160, 200, 3, "float32")
+    for row, column, side in SPECKS:
+        smooth[row : row + side, column : column + side] = 0.4
+    image = smooth[:, :, 0] if channels == 0 else smooth
+    if channels == 4:
+        image = np.dstack([image, np.linspace(0, 1, image[:, :, 0].size).reshape(160, 200)])
+    white = 1 if dtype == "float32" else np.iinfo(dtype).max
+    image = (image * white).astype(dtype)
+    prediction = predicted(image, toy_model, linear=linear, stretch=PLAIN)
+    no_network()
+    mask = np.zeros((160, 200), bool)
+    mask[:7, 60:75] = mask[150:, 190:] = mask[80:84, :5] = True  # at the picture's borders
+    mask[60:64, 60:64] = True
+    mask[100:140, 100:135] = True  # wider than any damage that the network repairs
+    filled = dsr_core.run(dsr_core.fill(prediction, mask)).repaired.astype(np.float64) / white
+    samples = image.reshape(160, 200, -1)[:, :, : filled.shape[2]].astype(np.float64) / white
+    for channel in range(filled.shape[2]):
+        plane = (samples[:, :, channel] * 65535).astype(np.float32)
+        wanted = cv2.inpaint(plane, mask.view(np.uint8), 5, cv2.INPAINT_TELEA) / 65535
+        step = 1 / 255 if dtype == "uint8" else 1 / 65535
+        assert np.abs(filled[:, :, channel] - wanted)[mask].max() <= step
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("light", [0.0, 0.5, 1.0])
+def test_marks_in_an_even_picture_keep_its_tone(toy_model, dtype, light):
+    white = np.iinfo(dtype).max if dtype.startswith("u") else 1
+    image = np.full((120, 120), light * white, np.float64).astype(dtype)
+    prediction = predicted(image, toy_model)
+    mask = np.zeros(image.shape, bool)
+    mask[30:90, 30:90] = True
+    filled = dsr_core.run(dsr_core.fill(prediction, mask)).repaired[:, :, 0]
+    assert np.abs(filled.astype(np.float64) - image).max() <= white / (255 if dtype == "uint8" else 1000)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (3, 3), (17, 5)])
+@pytest.mark.parametrize("channels", [0, 3])
+def test_fill_takes_every_size_and_a_mask_of_everything(toy_model, size, channels):
+    image = np.full((*size, channels) if channels else size, 77, np.uint8)
+    prediction = predicted(image, toy_model)
+    mask = np.zeros(size, np.bool_)
+    mask[0, 0] = True
+    for each in (mask, np.ones(size, np.bool_)):
+        filled = dsr_core.run(dsr_core.fill(prediction, each))
+        assert filled.repaired.shape == prediction.repaired.shape
+        if not each.all():
+            assert (np.abs(filled.repaired[~each].astype(int) - 77) == 0).all()
+
+
+def test_a_mark_that_holds_a_faint_square_leaves_no_trace_of_it(toy_model):
     image = np.full((60, 60, 3), 20_000, np.uint16)
-    image[20:40, 20:40] = 22_000  # too faint for the toy, and too large to be seen even when painted
+    image[20:40, 20:40] = 22_000  # too faint for the toy
     prediction = predicted(image, toy_model, stretch=PLAIN)
     mask = np.zeros((60, 60), bool)
     mask[18:42, 18:42] = True
@@ -382,7 +417,7 @@ def test_a_mark_a_little_wider_than_what_was_found_leaves_no_ring(toy_model, dty
     mask[22:38, 22:38] = True
     seen = []
     filled = dsr_core.run(dsr_core.fill(prediction, mask), seen.append)
-    assert seen[-1].total == 0  # nothing is painted over for the network
+    assert seen[-1].total == 1
     around = mask.copy()
     around[25:35, 25:35] = False
     repaired = filled.repaired[around].astype(float) * 65535 / white

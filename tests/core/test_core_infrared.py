@@ -4,10 +4,11 @@ import pytest
 
 import dsr_core
 from dsr_core import DsrError, Options
-from dsr_core.alignment import find_shift
+from dsr_core.alignment import Fit, find_shift
 from dsr_core.infrared import SILVER as SILVER_NOTE
-from dsr_core.infrared import find_infrared
+from dsr_core.infrared import find_infrared, register
 from dsr_core.prediction import Prediction
+from dsr_core.robust import fit_most
 from tests.infrared_film import LEAKY, SILVER, Film, film
 
 MOST = 0.85  # of the specks; some lie on the edges of letters, where they are hardly to be told from halos
@@ -107,6 +108,24 @@ def test_a_shifted_scan_is_laid_over_the_picture():
     assert "aligned by up to 5" in note
 
 
+def test_where_a_scan_lies_can_be_told_beforehand():
+    scan = film(shift=(4.0, -3.0), specks=80)
+    nothing = np.zeros(scan.dust.shape, np.uint8)
+    prediction = Prediction(scan.image, scan.image.copy(), nothing, None, "cpu")
+    probability, note = find_infrared(prediction, scan.infrared, register(scan.image, scan.infrared))
+    assert note == found(scan)[1]
+    assert np.array_equal(probability, found(scan)[0])
+    assert "too few marks" in find_infrared(prediction, scan.infrared, Fit(np.eye(2, 3), 0))[1]
+
+
+def test_bands_and_strips_leave_no_trace(monkeypatch):
+    scan = film(shape=(1100, 480), specks=80)
+    whole = found(scan)[0]
+    for module in ("dirt", "infrared"):
+        monkeypatch.setattr(f"dsr_core.{module}.STRIP", 7)
+    assert np.array_equal(found(scan)[0], whole)
+
+
 def test_halos_at_lettering_are_no_dust():
     scan = film(halo=0.1)
     probability, _ = found(scan)
@@ -194,3 +213,14 @@ def test_infrared_of_any_size_gives_a_map_of_that_size(shape, channels):
         probability, note = find_infrared(prediction, infrared)
         assert probability.shape == shape
         assert note
+
+
+def test_a_fit_follows_most_values_and_not_the_others():
+    rng = np.random.default_rng(0)
+    matrix = np.stack([rng.standard_normal(2000), np.ones(2000)], axis=1)
+    seen = matrix @ [0.3, -0.1] + 0.01 * rng.standard_normal(2000)
+    seen[:500] -= 1
+    solved, weight, spread = fit_most(matrix, seen, np.ones(2000), np.ones(2000))
+    assert solved == pytest.approx([0.3, -0.1], abs=0.002)
+    assert not weight[:500].any()
+    assert spread == pytest.approx(0.01, rel=0.5)

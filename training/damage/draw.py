@@ -1,6 +1,7 @@
 """Random numbers for a batch of frames."""
 
 import math
+from collections.abc import Callable
 from functools import cache
 
 import torch
@@ -91,3 +92,14 @@ class Draw:
     def table(self) -> Tensor:
         """One uniform number for each frame and each of its 256 defect numbers: ``(N, 256)``."""
         return self._rand(256)
+
+
+def some(
+    image: Tensor, probability: float, draw: Draw, change: Callable[[Tensor, Draw, Tensor], Tensor]
+) -> Tensor:
+    """Change some of the images; what never happens takes no random numbers from the others."""
+    if probability:
+        chosen = draw.chosen(probability)
+        if len(chosen):
+            image[chosen] = change(image[chosen], draw.of(chosen), chosen)
+    return image

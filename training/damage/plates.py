@@ -21,6 +21,7 @@ Plate = NDArray[np.uint8]
 Rng = np.random.Generator
 
 HAIRS = (60, 120, 240)  # on each plate of hairs alone
+THIN = 0.6  # largest scale of these, where a frame is to have one: strokes of three pixels
 FRAME_DUST_PER_PIXEL = 763 / (4960 * 3390)  # dust outlines a pixel, mean of ten frames
 
 

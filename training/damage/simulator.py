@@ -6,7 +6,7 @@ drawn from one ``torch.Generator`` on one device, in batches: a seed fixes every
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -17,11 +17,11 @@ from torch import Tensor
 
 from training.damage.atlas import Atlas, view
 from training.damage.conditions import Conditions
-from training.damage.draw import Draw, constant
+from training.damage.draw import Draw, constant, some
 from training.damage.drawing import Drawing, draw_plates
 from training.damage.film import blur, grain, halve_chroma, jpeg, sharpen, smooth_noise
 from training.damage.marks import fade, lay_points, lay_scratches, lay_stains, lay_streaks
-from training.damage.plates import HAIRS
+from training.damage.plates import HAIRS, THIN
 from training.damage.scene import (
     add_details,
     border_line,
@@ -34,9 +34,6 @@ from training.damage.scene import (
     repeat_border,
 )
 from training.damage.visible import VISIBLE, activity, visible
-
-THIN = 0.6
-"""Largest scale of the plates of hairs, where a frame is to have one: strokes of three pixels."""
 
 
 class Triplet(NamedTuple):
@@ -155,7 +152,7 @@ class FilmDamage:
 
         damaged = self._damage(clean, mono, separated, draw)
         scene = torch.cat([clean, damaged, hidden], 1)
-        scene = _some(scene, c.soft, draw, lambda x, d, _: blur(x, d.log_uniform(0.7, 2.5)))
+        scene = some(scene, c.soft, draw, lambda x, d, _: blur(x, d.log_uniform(0.7, 2.5)))
         clean, damaged, hidden = scene.split((3, 3, 1), 1)
         amount, sigma = draw.uniform(0.3, 1.5) * draw.chance(c.sharpening), draw.uniform(0.6, 1.6)
         both = sharpen(torch.cat([clean, damaged]), amount.repeat(2), sigma.repeat(2)).clamp(0, 1)
@@ -174,7 +171,7 @@ class FilmDamage:
     def _scene(self, photos: Tensor, draw: Draw) -> tuple[Tensor, Tensor, Tensor]:
         """Return what is on the film, the side ``(N,)`` where a picture's plates end, and who has three."""
         c = self.conditions
-        clean = _some(photos.clone(), c.boxes, draw, lambda x, d, _: lay_boxes(x, d))
+        clean = some(photos.clone(), c.boxes, draw, lambda x, d, _: lay_boxes(x, d))
         detailed = draw.chosen(c.details)
         if len(detailed):
             clean[detailed] = add_details(clean[detailed], self.details, draw.of(detailed), c.detail_kinds)
@@ -183,8 +180,8 @@ class FilmDamage:
         separated = draw.chosen(c.separations) if c.separations else side[:0]
         if len(separated):
             clean[separated] = misalign(clean[separated], side[separated], draw.of(separated))
-        clean = _some(clean, c.framed, draw, lambda x, d, _: mount(x, d))
-        return _some(clean, c.edged, draw, lambda x, d, _: border_line(x, d)), side, separated
+        clean = some(clean, c.framed, draw, lambda x, d, _: mount(x, d))
+        return some(clean, c.edged, draw, lambda x, d, _: border_line(x, d)), side, separated
 
     def _damage(self, clean: Tensor, mono: Tensor, separated: Tensor, draw: Draw) -> Tensor:
         """Lay dust, points, stains, scratches and streaks on pictures, and leave some of them clean."""
@@ -194,20 +191,20 @@ class FilmDamage:
             planes = self._lay_on_planes(clean[separated], draw.of(separated))
             damaged[separated] = torch.where(mono[separated], damaged[separated], planes)
         points = c.dark, c.point_density, c.point_growth
-        damaged = _some(damaged, c.points, draw, lambda x, d, k: lay_points(x, mono[k], d, *points))
-        damaged = _some(damaged, c.stains, draw, lambda x, d, k: lay_stains(x, mono[k], d))
+        damaged = some(damaged, c.points, draw, lambda x, d, k: lay_points(x, mono[k], d, *points))
+        damaged = some(damaged, c.stains, draw, lambda x, d, k: lay_stains(x, mono[k], d))
         scratched = draw.chosen(c.scratches)
         if len(scratched):
             damaged[scratched] = lay_scratches(damaged[scratched], mono[scratched], draw.of(scratched))
-        damaged = _some(damaged, c.streaks, draw, lambda x, d, k: lay_streaks(x, mono[k], d))
-        damaged = _some(damaged, c.faint, draw, lambda x, d, k: fade(x, clean[k], d)).clamp(0, 1)
+        damaged = some(damaged, c.streaks, draw, lambda x, d, k: lay_streaks(x, mono[k], d))
+        damaged = some(damaged, c.faint, draw, lambda x, d, k: fade(x, clean[k], d)).clamp(0, 1)
         return torch.where(draw.chance(c.clean)[:, None, None, None], clean, damaged)
 
     def _store(self, both: Tensor, draw: Draw) -> tuple[Tensor, Tensor]:
         """Do to clean and damaged pictures, ``(N, 2, 3, H, W)``, what files do to both alike."""
         c = self.conditions
-        both = _some(both, c.narrow, draw, lambda x, d, _: narrow_range(x, d))
-        both = _some(both, c.chroma, draw, lambda x, _, __: halve_chroma(x.flatten(0, 1)).view_as(x))
+        both = some(both, c.narrow, draw, lambda x, d, _: narrow_range(x, d))
+        both = some(both, c.chroma, draw, lambda x, _, __: halve_chroma(x.flatten(0, 1)).view_as(x))
         clean, damaged = both[:, 0].contiguous(), both[:, 1].contiguous()
         compressed = draw.chosen(c.jpeg)
         if len(compressed):
@@ -299,14 +296,3 @@ class FilmDamage:
         strength = torch.where(single[..., None], (kept * opacity)[..., None], strength)
         absolute = (draw.table() < draw.uniform(0.5, 1.0)[:, None]).float()[..., None]
         return strength, colour, absolute
-
-
-def _some(
-    image: Tensor, probability: float, draw: Draw, change: Callable[[Tensor, Draw, Tensor], Tensor]
-) -> Tensor:
-    """Change some of the images; what never happens takes no random numbers from the others."""
-    if probability:
-        chosen = draw.chosen(probability)
-        if len(chosen):
-            image[chosen] = change(image[chosen], draw.of(chosen), chosen)
-    return image
