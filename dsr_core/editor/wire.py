@@ -26,8 +26,8 @@ sentence for the user, with the remedy).
     -> ``progress`` (``done``, ``total``, ``note``) ..., ``predicted`` (``model``, ``provider``, ``notes``:
     with the provider "auto" none says why it is the processor).
 ``fill``
-    Repairs all that ``clip`` marks by half or more, also where the network saw no damage: there it runs once
-    more.
+    Repairs all that ``clip`` marks by half or more, also where the network saw no damage: that is filled from
+    its surroundings.
     -> ``progress`` ..., ``predicted``.
 ``compose`` (``options``, ``everything``, ``region`` [x, y, width, height], ``alpha``)
     Applies the options to the network's output; never runs it. ``options`` are the fields of
