@@ -43,9 +43,9 @@ class Load:
 
 
 # With a margin of 96, the tiles of a 24-megapixel scan hold 35 % more pixels than the scan does at a size of
-# 1536, 30 % at 1664, and 22 % at 2432, which takes twice the memory (docs/performance.md).
+# 1536, 29 % at 1792, and 22 % at 2432, which takes more memory (docs/performance.md).
 LOADS = {name: Load(name, 1, 1024) for name in CARDS}
-LOADS |= {"cpu": Load("cpu", 1, 1664), "cuda": Load("cuda", 4, 1024)}
+LOADS |= {"cpu": Load("cpu", 1, 1792), "cuda": Load("cuda", 4, 1024)}
 
 
 def sweep(
