@@ -100,8 +100,7 @@ def test_painting_adds_a_defect_and_repairs_it(opened, network):
     assert 9 <= added.sum() < 30
     opened.click("remove")
     restored = opened["scan restored"].data
-    assert network.batches > 0
-    assert network.batches <= 2, "only the tiles with paint in them"
+    assert network.batches == 0, "what is added is filled from around it"
     assert (restored[added] != scan[added]).any()
     assert np.abs(restored[added].astype(int) - scan[added]).max() < 30, "it looks like what is around it"
     assert np.array_equal(restored[~added], untouched[~added])
@@ -177,7 +176,7 @@ def test_editing_one_frame_of_a_stack(open_dock, network):
     network.batches = 0
     paint(dock["defects of roll"], [(1, *SPOT[0])], 99)
     dock.click("remove")
-    assert 0 < network.batches <= 2
+    assert network.batches == 0
     assert dock["defects of roll"].data[1][SPOT[0]]
     assert (dock["roll restored"].data[1][SPOT[0]] != stack[1][SPOT[0]]).any()
     assert np.array_equal(dock["roll restored"].data[[0, 2]], others)
