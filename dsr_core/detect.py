@@ -18,9 +18,11 @@ SURE = 204  # 0.8 of 255; a component without such a pixel is faint
 FAINTER = 4  # the lower threshold of the hysteresis is the upper one divided by this
 FOUND = 255 // (2 * FAINTER)
 """Lowest probability, times 255, that is part of a sure mark at the default sensitivity."""
-FAINTEST = int(discovery.moved(255 / 2, -discovery.EASED) / FAINTER) + 1
+USUAL = 255 * (1 - Options().sensitivity)
+"""Threshold of the default sensitivity, times 255."""
+FAINTEST = int(discovery.moved(USUAL, -discovery.EASED) / FAINTER) + 1
 """The same of the faintest mark that is repaired then, where a scan is dirty."""
-_HALF = 128  # of 255; what the default sensitivity finds has a pixel of that
+_HALF = 128  # of 255
 _CAUTIOUS = 0.5  # sensitivity below which only what is ever more certain is found
 _NOISE = 2  # of 255; the lower threshold is never below this
 _MAJORITY = 0.9  # share of defects of one polarity from which on the other counts as rare
@@ -121,17 +123,11 @@ def search(
     trust = min(1, options.sensitivity / _CAUTIOUS)
     share = options.sensitivity * trust
     threshold = 255 * min(max(1 - share, 0.02), 0.98)
-    rates = prediction.rates
-    lowest = _moved(threshold, -discovery.EASED, share) if rates else threshold
-    marks = find_marks(prediction, threshold, lowest)
+    moved = [_moved(threshold, by, share) for by in prediction.moves]
+    marks = find_marks(prediction, threshold, min(threshold, *moved))
     at, label, strength, count, bright = marks.at, marks.label, marks.strength, marks.count, marks.bright
     shown = _shown(prediction, at, label, count)
-    keep = marks.top > int(threshold)
-    if rates:
-        megapixels = probability.size / 1e6
-        for mine, expected in zip((bright & ~shown, ~bright & ~shown), rates, strict=True):
-            by = discovery.shift(marks.top[mine], expected, megapixels)
-            keep[mine] = marks.top[mine] > int(_moved(threshold, by, share))
+    keep = marks.top > np.where(shown, threshold, np.where(bright, *moved)).astype(np.uint8)
     if options.min_size > 1 or options.max_size > 0:
         longer = np.maximum(*lights.extents(at, label, count, probability.shape[1]))
         keep &= (longer >= options.min_size) & (longer <= (options.max_size or np.inf))
@@ -142,12 +138,14 @@ def search(
     if options.kinds != "all":
         shapes = kinds.measure(at, label, marks.labels, count)
         keep &= kinds.sort(shapes, max(probability.shape)) == 1 + kinds.KINDS.index(options.kinds)
-    lamps = keep & lights.find_lights(at, label, excess, count, probability.shape[1])
+    lamps = keep & bright & lights.find_lights(at, label, excess, count, probability.shape[1])
     if options.lights == "keep":
         keep &= ~lamps
     elif trust < 1:
         keep &= ~lamps | _any(label, strength * trust > int(threshold), count)
-    dense = keep & _dense(prediction, at, label, strength, keep, lamps, shown)
+    usual = marks.top > np.where(bright, *(discovery.moved(USUAL, by) for by in prediction.moves))
+    reached = strength >= (np.minimum(marks.top, USUAL) / FAINTER)[label]
+    dense = keep & _dense(prediction, at, label, reached, keep, lamps, shown, usual & ~shown)
     if options.dense == "keep":
         keep &= ~dense
     share = np.count_nonzero(dense[label]) / probability.size
@@ -219,26 +217,52 @@ def _shown(
     return shown
 
 
+def moves(
+    marks: Marks, rates: tuple[discovery.Rates, discovery.Rates] | None, megapixels: float
+) -> tuple[float, float]:
+    """Return by how many logits the threshold moves for bright and for dark marks.
+
+    Parameters
+    ----------
+    marks
+        From `find_marks` at the default sensitivity, down to the lowest threshold.
+    rates
+        How many of either kind the model sees in clean pictures; ``None``: nobody knows.
+    megapixels
+        Size of the picture.
+    """
+    if rates is None:
+        return 0.0, 0.0
+    bright, dark = (marks.top[marks.bright == is_bright] for is_bright in (True, False))
+    return discovery.shift(bright, rates[0], megapixels), discovery.shift(dark, rates[1], megapixels)
+
+
 def _moved(threshold: float, by: float, share: float) -> float:
-    """Return the threshold by so many logits higher at the middle of the slider, and as it is at its ends."""
-    return discovery.moved(threshold, by * min(1, 2 * (share if by < 0 else 1 - share)))
+    """Return the threshold by so many logits higher.
+
+    At the low end of the slider it does not fall, at the high end it does not rise. It never falls below what
+    a mark reaches down to.
+    """
+    there = discovery.moved(threshold, by * min(1, 2 * (share if by < 0 else 1 - share)))
+    return max(there, threshold / FAINTER)
 
 
 def _dense(
     prediction: Prediction,
     at: NDArray[np.intp],
     label: NDArray[Any],
-    strength: NDArray[np.uint8],
+    reached: NDArray[np.bool_],
     keep: NDArray[np.bool_],
     lamps: NDArray[np.bool_],
     shown: NDArray[np.bool_],
+    certain: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
     """Return for each component whether it is one of too many; what other evidence shows never is.
 
-    ``lamps`` are those that may be lights, kept or not: the sky that they are in is the same.
+    ``lamps`` are those that may be lights, kept or not: the sky that they are in is the same. ``certain`` are
+    those that the default sensitivity finds, and ``reached`` the pixels that they reach there.
     """
-    certain = _any(label, strength >= _HALF, len(keep)) & ~shown
-    found = (strength >= FOUND) & (certain & (keep | lamps))[label]
+    found = reached & (certain & (keep | lamps))[label]
     firm, lit = found & keep[label], found & lamps[label]
     shape, size = prediction.probability.shape, prediction.probability.size
     vivid = bool(np.count_nonzero(firm) > crowds.OF_VIVID * size) and crowds.is_vivid(

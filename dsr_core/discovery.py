@@ -25,6 +25,7 @@ KEY = "false_marks"
 
 _WRONG = 0.45  # share of mistakes that is put up with
 _ASSUMED = 3  # marks, with that share of mistakes: what is thought of a scan that shows hardly any
+_SENSELESS = 1e4  # from which on a rate is no measured one
 _STEP = 0.25  # of a logit
 _WINDOW = 4  # steps: marks of about one strength
 
@@ -50,10 +51,12 @@ class Rates:
 
 
 def read_rates(metadata: dict[str, str]) -> tuple[Rates, Rates] | None:
-    """Return the rates of bright and of dark marks from a model's metadata, ``None`` if it has none."""
+    """Return the rates of bright and of dark marks from metadata, ``None`` if it has no sensible ones."""
     try:
-        often, falls, dark_often, dark_falls = map(float, metadata[KEY].split())
+        often, falls, dark_often, dark_falls = numbers = [float(number) for number in metadata[KEY].split()]
     except (KeyError, ValueError):
+        return None
+    if not all(0 < number < _SENSELESS for number in numbers):
         return None
     return Rates(often, falls), Rates(dark_often, dark_falls)
 

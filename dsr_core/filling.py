@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from dsr_core import pixels
 from dsr_core.composite import check_mask
-from dsr_core.detect import FOUND, find_marks
+from dsr_core.detect import FOUND, USUAL, Marks
 from dsr_core.discovery import EASED, moved
 from dsr_core.evidence import Map, check_maps, joined, unseen, with_rim
 from dsr_core.grain import add_grain
-from dsr_core.options import Options
 from dsr_core.pixels import Image
 from dsr_core.prediction import NETWORK, Prediction, Progress
 
@@ -96,18 +95,22 @@ def add_evidence(prediction: Prediction, maps: Mapping[str, Map]) -> Generator[P
     return replace(filled, probability=joined(network, others), evidence=evidence)
 
 
-def fill_doubtful(prediction: Prediction) -> None:
+def fill_doubtful(prediction: Prediction, marks: Marks) -> None:
     """Fill large marks of which the network is not sure from their surroundings, in place.
 
     Where it half believes in damage its repair is half of the damage: of a tangle of hair a smear stays. On
     small marks that is not seen, and its repair is as good as any.
+
+    Parameters
+    ----------
+    prediction
+        Its ``repaired`` is written to.
+    marks
+        Its marks at the default sensitivity.
     """
-    usual = 255 * (1 - Options().sensitivity)
-    lowest = moved(usual, -EASED)
-    marks = find_marks(prediction, usual, lowest)
     area = np.bincount(marks.label, minlength=marks.count)
     total = np.bincount(marks.label, marks.strength, marks.count)
-    doubtful = (marks.top > lowest) & (area >= _LARGE) & (total < _DOUBTFUL * 255 * area)
+    doubtful = (marks.top > moved(USUAL, -EASED)) & (area >= _LARGE) & (total < _DOUBTFUL * 255 * area)
     if doubtful.any():
         inside = (doubtful & (np.arange(marks.count) > 0))[marks.labels]
         marked = cv2.dilate(inside.view(np.uint8), np.ones((3, 3), np.uint8)).view(np.bool_)

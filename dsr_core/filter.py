@@ -13,8 +13,8 @@ from dsr_core.alignment import Fit
 from dsr_core.bands import beside
 from dsr_core.coding import Coding, guess
 from dsr_core.composite import check_mask, compose, laid_in
-from dsr_core.detect import FAINTEST, search
-from dsr_core.discovery import read_rates
+from dsr_core.detect import FAINTEST, USUAL, find_marks, moves, search
+from dsr_core.discovery import EASED, moved, read_rates
 from dsr_core.errors import DsrError
 from dsr_core.evidence import joined
 from dsr_core.filling import add_evidence, fill, fill_doubtful
@@ -134,9 +134,10 @@ def predict(
             stored,
             coding,
             stretch=stretch,
-            rates=read_rates(info.metadata),
         )
-        fill_doubtful(found)
+        marks = find_marks(found, USUAL, moved(USUAL, -EASED))
+        found = replace(found, moves=moves(marks, read_rates(info.metadata), probability.size / 1e6))
+        fill_doubtful(found, marks)
         holes = probability >= FAINTEST
         add_grain(repaired, samples, holes, holes, linear=linear)
         lines, fit = looking.result()
@@ -249,8 +250,8 @@ def restore(
         repaired as by `fill`.
     only
         ``(x, y, width, height)`` in pixels: nothing outside changes, and the network sees no more than this
-        and what it needs around it. What is decided by looking at a whole picture (rare polarity, lights,
-        implausible density, scratches along the film) is decided by looking at that.
+        and what it needs around it. What is decided by looking at a whole picture (how dirty it is, rare
+        polarity, lights, implausible density, scratches along the film) is decided by looking at that.
 
     Raises
     ------

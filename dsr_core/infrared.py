@@ -61,6 +61,10 @@ def check_infrared(infrared: Image, shape: tuple[int, ...]) -> None:
     if not isinstance(infrared, np.ndarray) or infrared.dtype.name not in DTYPES:
         kind = getattr(infrared, "dtype", type(infrared).__name__)
         raise DsrError(f"The infrared channel must hold numbers like the picture's, not {kind}.")
+    if infrared.dtype.kind == "f" and not np.isfinite(infrared).all():
+        raise DsrError(
+            "The infrared channel holds NaN or infinity; replace these values first (numpy.nan_to_num)."
+        )
     if infrared.ndim != 2:  # noqa: PLR2004
         raise DsrError(f"The infrared channel must be grey, (H, W), not {infrared.shape}.")
     if infrared.shape != tuple(shape[:2]):

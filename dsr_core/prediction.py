@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core.coding import Coding
-from dsr_core.discovery import Rates
 from dsr_core.models import ModelInfo
 from dsr_core.pixels import Image
 from dsr_core.stretch import PLAIN, Stretch
@@ -60,8 +59,9 @@ class Prediction:
     evidence
         What ``probability`` was joined from, each like it, by name: ``"network"`` and the others; empty where
         there is the network alone.
-    rates
-        How many bright and how many dark marks the model sees in clean pictures; ``None``: nobody knows.
+    moves
+        By how many logits the threshold is higher for bright and for dark marks than the options say
+        (`dsr_core.discovery`).
     """
 
     image: Image
@@ -76,7 +76,7 @@ class Prediction:
     coding: Coding | None = None
     evidence: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
     stretch: Stretch = PLAIN
-    rates: tuple[Rates, Rates] | None = None
+    moves: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, eq=False)

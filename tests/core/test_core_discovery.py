@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dsr_core import Options, Prediction, find_defects
+from dsr_core.detect import USUAL, find_marks, moves, search
 from dsr_core.discovery import EASED, RAISED, Rates, logit, moved, read_rates, shift, write_rates
 
 RATES = Rates(2.0, 0.6)
@@ -22,7 +23,9 @@ def scan(marks, rates=(RATES, RATES), side=1000):
         part = slice(10 * row + 3, 10 * row + 6), slice(10 * column + 3, 10 * column + 6)
         probability[part] = abs(strength)
         image[part] += 0.4 * np.sign(strength)
-    return Prediction(image, repaired, probability, None, "cpu", rates=rates)
+    prediction = Prediction(image, repaired, probability, None, "cpu")
+    marks = find_marks(prediction, USUAL, moved(USUAL, -EASED))
+    return replace(prediction, moves=moves(marks, rates, side**2 / 1e6))
 
 
 def found(prediction, sensitivity=0.5):
@@ -77,10 +80,23 @@ def test_what_other_evidence_shows_is_no_matter_of_rates():
     assert found(both) == 3
 
 
-def test_the_ends_of_the_slider_are_what_they_are_without():
-    marks = [(-SURE, 100), (-FAINT, 40), (8, 3), (PLAIN, 2)]
-    for sensitivity in (0.02, 1.0):
-        assert found(scan(marks), sensitivity) == found(scan(marks, None), sensitivity)
+def test_the_threshold_neither_falls_at_the_low_end_nor_rises_at_the_high_one():
+    dirty, clean = [(-SURE, 100), (-FAINT, 40)], [(-SURE, 1), (-PLAIN, 2), (-8, 4)]
+    assert found(scan(dirty), 0.02) <= found(scan(dirty, None), 0.02)
+    assert found(scan(clean), 1.0) >= found(scan(clean, None), 1.0)
+
+
+def test_faint_marks_count_among_what_is_implausibly_dense():
+    mask, notes = search(scan([(-SURE, 100), (-FAINT, 9900)]), Options())
+    assert not mask.any()
+    assert "implausibly dense" in notes[0]
+
+
+def test_a_dark_mark_is_no_light():
+    prediction = scan([(-SURE, 100)])
+    rim = np.where(prediction.probability > 0, 0, np.float32(0.02))
+    rimmed = replace(prediction, image=prediction.image + rim[..., None])
+    assert find_defects(rimmed, Options(grow=0, lights="keep")).sum() / 9 == 100
 
 
 @pytest.mark.parametrize("marks", [[(-SURE, 100), (-FAINT, 40)], [(-SURE, 1), (-PLAIN, 2), (FAINT, 4)]])
@@ -101,7 +117,8 @@ def test_rates_go_into_metadata_and_come_back():
     metadata = write_rates(RATES, Rates(3.25, 0.55))
     assert read_rates(metadata) == (RATES, Rates(3.25, 0.55))
     assert read_rates({}) is None
-    assert read_rates({"false_marks": "often"}) is None
+    for senseless in ("often", "1 1", "nan 1 1 1", "0 0 0 0", "-1 1 1 1", "1 inf 1 1"):
+        assert read_rates({"false_marks": senseless}) is None
 
 
 def test_a_threshold_moves_by_logits():

@@ -12,6 +12,7 @@ from PIL import Image
 import dsr_core
 from dsr_core import DsrError, Options, Prediction, compose, fill, find_defects, predict, run, sweep
 from dsr_core.cli import main
+from dsr_core.detect import USUAL, find_marks
 from dsr_core.filling import fill_doubtful
 from dsr_core.io import Picture, read_picture
 from dsr_core.io.marks import read_marks
@@ -268,7 +269,8 @@ def test_large_marks_of_which_the_network_is_not_sure_leave_no_smear(dtype):
     for place in places.values():
         repaired[place] = (image[place] / 2 + repaired[place] / 2).astype(dtype)
     before = repaired.copy()
-    fill_doubtful(Prediction(image, repaired, probability, None, "cpu"))
+    prediction = Prediction(image, repaired, probability, None, "cpu")
+    fill_doubtful(prediction, find_marks(prediction, USUAL, USUAL / 4))
     flat = float(image[0, 0, 0]) / white
     assert np.abs(repaired[places["doubtful"]] / white - flat).max() < 0.02
     for name in ("sure", "small"):

@@ -316,6 +316,9 @@ ROWS = {
     "There is too little memory for": lambda box: model_fails(box, "std::bad_alloc"),
     "is damaged or not an ONNX model": lambda box: model_fails(box, "no protobuf"),
     "is not a model for this filter": other_input,
+    "The infrared channel holds NaN": lambda _: infrared.check_infrared(
+        np.full(GREY.shape, np.nan, np.float32), GREY.shape
+    ),
     "must hold numbers like the picture's": lambda _: infrared.check_infrared(GREY > 9, GREY.shape),
     "channel must be grey": lambda _: infrared.check_infrared(dusty(), GREY.shape),
     "give the one scanned with it": lambda _: infrared.check_infrared(GREY, (3, 5)),

@@ -17,10 +17,9 @@ from tqdm import tqdm
 
 from dsr_core import predict, run
 from dsr_core.atomic import write_all
-from dsr_core.detect import find_marks
+from dsr_core.detect import USUAL, find_marks
 from dsr_core.discovery import EASED, Rates, logit, moved, write_rates
 from dsr_core.models import ModelInfo, find_model
-from dsr_core.options import Options
 from training.photos import list_photos, read_photo
 
 EVERY = 16
@@ -33,12 +32,11 @@ def measure(model: ModelInfo, photos: Sequence[Path]) -> tuple[Rates, Rates]:
     Marks count from the lowest threshold on that the filter knows at the default sensitivity; by how much
     they exceed it is taken for exponentially distributed.
     """
-    usual = 255 * (1 - Options().sensitivity)
-    lowest = moved(usual, -EASED)
+    lowest = moved(USUAL, -EASED)
     megapixels, bright, dark = 0.0, [], []
     for path in tqdm(photos, desc=model.path.stem, unit="photo", disable=None):
         half = cv2.resize(read_photo(path), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        marks = find_marks(run(predict(half, model=model.path)), usual, lowest)
+        marks = find_marks(run(predict(half, model=model.path)), USUAL, lowest)
         megapixels += half.size / 3e6
         counts = marks.top > lowest
         bright.append(marks.top[counts & marks.bright])
