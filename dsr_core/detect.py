@@ -20,8 +20,10 @@ FOUND = 255 // (2 * FAINTER)
 """Lowest probability, times 255, that is part of a sure mark at the default sensitivity."""
 USUAL = 255 * (1 - Options().sensitivity)
 """Threshold of the default sensitivity, times 255."""
-FAINTEST = int(discovery.moved(USUAL, -discovery.EASED) / FAINTER) + 1
-"""The same of the faintest mark that is repaired then, where a scan is dirty."""
+LOWEST = discovery.moved(USUAL, -discovery.EASED)
+"""The same where a scan is as dirty as can be."""
+FAINTEST = int(LOWEST / FAINTER) + 1
+"""Lowest probability, times 255, that is part of a mark there."""
 _HALF = 128  # of 255
 _CAUTIOUS = 0.5  # sensitivity below which only what is ever more certain is found
 _NOISE = 2  # of 255; the lower threshold is never below this

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from dsr_core import pixels
 from dsr_core.composite import check_mask
-from dsr_core.detect import FOUND, USUAL, Marks
-from dsr_core.discovery import EASED, moved
+from dsr_core.detect import FOUND, LOWEST, Marks
 from dsr_core.evidence import Map, check_maps, joined, unseen, with_rim
 from dsr_core.grain import add_grain
 from dsr_core.pixels import Image
@@ -110,10 +109,10 @@ def fill_doubtful(prediction: Prediction, marks: Marks) -> None:
     """
     area = np.bincount(marks.label, minlength=marks.count)
     total = np.bincount(marks.label, marks.strength, marks.count)
-    doubtful = (marks.top > moved(USUAL, -EASED)) & (area >= _LARGE) & (total < _DOUBTFUL * 255 * area)
+    doubtful = (marks.top > LOWEST) & (area >= _LARGE) & (total < _DOUBTFUL * 255 * area)
     if doubtful.any():
-        inside = (doubtful & (np.arange(marks.count) > 0))[marks.labels]
-        marked = cv2.dilate(inside.view(np.uint8), np.ones((3, 3), np.uint8)).view(np.bool_)
+        inside = doubtful[marks.labels].view(np.uint8)
+        marked = cv2.dilate(inside, np.ones((3, 3), np.uint8)).view(np.bool_)
         damaged = marked | (prediction.probability >= FOUND)
         for _ in _inpaint(prediction.repaired, pixels.colour(prediction.image), damaged, marked):
             pass

@@ -13,8 +13,8 @@ from dsr_core.alignment import Fit
 from dsr_core.bands import beside
 from dsr_core.coding import Coding, guess
 from dsr_core.composite import check_mask, compose, laid_in
-from dsr_core.detect import FAINTEST, USUAL, find_marks, moves, search
-from dsr_core.discovery import EASED, moved, read_rates
+from dsr_core.detect import FAINTEST, LOWEST, USUAL, find_marks, moves, search
+from dsr_core.discovery import read_rates
 from dsr_core.errors import DsrError
 from dsr_core.evidence import joined
 from dsr_core.filling import add_evidence, fill, fill_doubtful
@@ -135,7 +135,7 @@ def predict(
             coding,
             stretch=stretch,
         )
-        marks = find_marks(found, USUAL, moved(USUAL, -EASED))
+        marks = find_marks(found, USUAL, LOWEST)
         found = replace(found, moves=moves(marks, read_rates(info.metadata), probability.size / 1e6))
         fill_doubtful(found, marks)
         holes = probability >= FAINTEST

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dsr_core import Options, Prediction, find_defects
-from dsr_core.detect import USUAL, find_marks, moves, search
+from dsr_core.detect import LOWEST, USUAL, find_marks, moves, search
 from dsr_core.discovery import EASED, RAISED, Rates, logit, moved, read_rates, shift, write_rates
 
 RATES = Rates(2.0, 0.6)
@@ -24,7 +24,7 @@ def scan(marks, rates=(RATES, RATES), side=1000):
         probability[part] = abs(strength)
         image[part] += 0.4 * np.sign(strength)
     prediction = Prediction(image, repaired, probability, None, "cpu")
-    marks = find_marks(prediction, USUAL, moved(USUAL, -EASED))
+    marks = find_marks(prediction, USUAL, LOWEST)
     return replace(prediction, moves=moves(marks, rates, side**2 / 1e6))
 
 

@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from dsr_core import predict, run
 from dsr_core.atomic import write_all
-from dsr_core.detect import USUAL, find_marks
-from dsr_core.discovery import EASED, Rates, logit, moved, write_rates
+from dsr_core.detect import LOWEST, USUAL, find_marks
+from dsr_core.discovery import EASED, Rates, logit, write_rates
 from dsr_core.models import ModelInfo, find_model
 from training.photos import list_photos, read_photo
 
@@ -32,13 +32,12 @@ def measure(model: ModelInfo, photos: Sequence[Path]) -> tuple[Rates, Rates]:
     Marks count from the lowest threshold on that the filter knows at the default sensitivity; by how much
     they exceed it is taken for exponentially distributed.
     """
-    lowest = moved(USUAL, -EASED)
     megapixels, bright, dark = 0.0, [], []
     for path in tqdm(photos, desc=model.path.stem, unit="photo", disable=None):
         half = cv2.resize(read_photo(path), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        marks = find_marks(run(predict(half, model=model.path)), USUAL, lowest)
+        marks = find_marks(run(predict(half, model=model.path)), USUAL, LOWEST)
         megapixels += half.size / 3e6
-        counts = marks.top > lowest
+        counts = marks.top > LOWEST
         bright.append(marks.top[counts & marks.bright])
         dark.append(marks.top[counts & ~marks.bright])
     return _fitted(np.concatenate(bright), megapixels), _fitted(np.concatenate(dark), megapixels)

@@ -7,14 +7,13 @@ import argparse
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import matplotlib.pyplot as plt
-import numpy as np
 
 from dsr_core.atomic import write_all
 from training.measure.real import load_model, measure_model
 from training.measure.scans import load_pairs, load_scans
+from training.measure.scans_report import with_mean, with_sum
 
 SENSITIVITIES = tuple(step / 20 for step in range(21))
 
@@ -30,14 +29,14 @@ def lines(model: str, data: Path) -> Lines:
         on_pairs, on_scans = measure_model(known, pairs, scans, SENSITIVITIES)
     shown: Lines = {"dust found, judged by eye": [], "other places taken": []}
     shown |= {"damage found, restored by hand": [], "of what is found, damage": []}
-    for pair_figures, scan_figures in zip(on_pairs.values(), on_scans.values(), strict=True):
-        total = {
-            key: sum(scan[key] for scan in scan_figures.values()) for key in ("dust", "found", "not", "taken")
-        }
-        shares = [total["found"] / total["dust"], total["taken"] / total["not"]]
-        shares += [
-            float(np.mean([pair[key] for pair in pair_figures.values()])) for key in ("recall", "precision")
-        ]
+    for on_pair, on_scan in zip(on_pairs.values(), on_scans.values(), strict=True):
+        mean, total = with_mean(on_pair)["mean"], with_sum(on_scan)["all"]
+        shares = (
+            total["found"] / total["dust"],
+            total["taken"] / total["not"],
+            mean["recall"],
+            mean["precision"],
+        )
         for line, share in zip(shown.values(), shares, strict=True):
             line.append(share)
     return shown
@@ -64,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def command(args: argparse.Namespace) -> str:
     """Do what the command line asks for, and return what to tell."""
-    shown: Any = lines(args.model, args.data)
+    shown = lines(args.model, args.data)
     write_all({args.plot: partial(draw, shown)}, overwrite=True)
     rows = zip(SENSITIVITIES, *shown.values(), strict=True)
     head = "sensitivity: " + ", ".join(shown)
