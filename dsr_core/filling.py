@@ -150,8 +150,14 @@ def _inpaint(
         gap, others = labels[part] == number, damaged[part]
         around = np.where(others[:, :, None], repaired[part], samples[part]).astype(np.float32) * unit
         for channel in range(around.shape[2]):
-            plane = np.ascontiguousarray(around[:, :, channel])
-            filled = cv2.inpaint(plane, gap.view(np.uint8), _REACH, cv2.INPAINT_TELEA)
+            filled = _telea(np.ascontiguousarray(around[:, :, channel]), gap)
             values = (filled[gap] / _UNITS).clip(0, lightest)
             repaired[part][:, :, channel][gap] = pixels.encode(values, repaired.dtype)
         yield Progress(number, count - 1)
+
+
+def _telea(plane: NDArray[np.float32], gap: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return a plane with the gap filled. A single row is given twice: beside one OpenCV reads what is not there."""
+    twice = 2 if len(plane) == 1 else 1
+    plane, mask = (np.repeat(each, twice, axis=0) for each in (plane, gap.view(np.uint8)))
+    return np.asarray(cv2.inpaint(plane, mask, _REACH, cv2.INPAINT_TELEA)[: len(gap)], np.float32)
