@@ -5,6 +5,7 @@ It is filled from its surroundings (Telea, *An image inpainting technique based 
 width, and takes what is wider than some 30 pixels for a part of the picture (figures: docs/infrared.md).
 """
 
+import itertools
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core import pixels
+from dsr_core.bands import side_by_side
 from dsr_core.composite import check_mask
 from dsr_core.detect import FOUND, LOWEST, Marks
 from dsr_core.evidence import Map, check_maps, joined, unseen, with_rim
@@ -24,6 +26,9 @@ from dsr_core.prediction import NETWORK, Prediction, Progress
 _LARGE = 200  # pixels; in a smaller mark no smear is seen
 _DOUBTFUL = 0.47  # mean probability below which the network is not sure of a mark
 _REACH = 5  # pixels of surroundings that a fill looks at
+_COARSE = 4  # pixels that are one where surroundings are told apart
+_AT_ONCE = 64  # groups of places; after them, progress is told
+_CROWD = 8  # places; more are no group
 _UNITS = 65535  # for white: OpenCV fills wrong by one or two, deep in a hole by more
 
 
@@ -139,25 +144,58 @@ def _inpaint(
     unit = np.float32(_UNITS / pixels.full_scale(samples.dtype))
     lightest = np.inf if samples.dtype.kind == "f" else 1.0  # whole numbers would begin again at black
     labels: NDArray[Any]
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(marked.view(np.uint8), connectivity=8)
-    yield Progress(0, count - 1)
-    for number in range(1, count):
-        left, top, width, height, _ = boxes[number]
-        part = (
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(marked.view(np.uint8), connectivity=8)
+    parts = [
+        (
             slice(max(0, top - _REACH), top + height + _REACH),
             slice(max(0, left - _REACH), left + width + _REACH),
         )
-        gap, others = labels[part] == number, damaged[part]
-        around = np.where(others[:, :, None], repaired[part], samples[part]).astype(np.float32) * unit
-        for channel in range(around.shape[2]):
-            filled = _telea(np.ascontiguousarray(around[:, :, channel]), gap)
-            values = (filled[gap] / _UNITS).clip(0, lightest)
-            repaired[part][:, :, channel][gap] = pixels.encode(values, repaired.dtype)
-        yield Progress(number, count - 1)
+        for left, top, width, height, _ in boxes[1:].tolist()
+    ]
+
+    def work(numbers: list[int]) -> None:
+        for number in numbers:
+            part = parts[number]
+            gap, others = labels[part] == number + 1, damaged[part]
+            seen = np.where(others[:, :, None], repaired[part], samples[part]).astype(np.float32) * unit
+            filled = np.stack([_telea(plane, gap)[gap] for plane in np.moveaxis(seen, 2, 0)], axis=1)
+            repaired[part][gap] = pixels.encode((filled / _UNITS).clip(0, lightest), repaired.dtype)
+
+    done = itertools.count()
+    yield Progress(next(done), len(parts))
+    for batch in _batches(parts, marked.shape):
+        side_by_side(work, batch)
+        for _ in itertools.chain(*batch):
+            yield Progress(next(done), len(parts))
+
+
+def _batches(parts: list[tuple[slice, slice]], shape: tuple[int, ...]) -> Iterator[list[list[int]]]:
+    """Yield the numbers of the parts in groups, so many as are filled before progress is told.
+
+    A fill depends on what was filled beside it before. So parts that meet are in one group, one after the
+    other, and the groups of a batch have no pixel in common. A crowd is told part by part.
+    """
+    height, width = (-(-length // _COARSE) for length in shape)
+    covered = np.zeros((height, width), np.uint8)
+    corners = []
+    for rows, columns in parts:
+        top, left = rows.start // _COARSE, columns.start // _COARSE
+        covered[top : -(-rows.stop // _COARSE), left : -(-columns.stop // _COARSE)] = 1
+        corners.append((top, left))
+    _, labels = cv2.connectedComponents(covered, connectivity=8)
+    groups: dict[int, list[int]] = {}
+    for number, corner in enumerate(corners):
+        groups.setdefault(int(labels[corner]), []).append(number)
+    few = [group for group in groups.values() if len(group) <= _CROWD]
+    for first in range(0, len(few), _AT_ONCE):
+        yield few[first : first + _AT_ONCE]
+    for group in groups.values():
+        if len(group) > _CROWD:
+            yield from ([[number]] for number in group)
 
 
 def _telea(plane: NDArray[np.float32], gap: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return a plane with the gap filled. A single row is given twice: beside one OpenCV reads what is not there."""
-    twice = 2 if len(plane) == 1 else 1
-    plane, mask = (np.repeat(each, twice, axis=0) for each in (plane, gap.view(np.uint8)))
-    return np.asarray(cv2.inpaint(plane, mask, _REACH, cv2.INPAINT_TELEA)[: len(gap)], np.float32)
+    """Return a plane with the gap filled."""
+    twice = 2 if len(plane) == 1 else 1  # beside a single row OpenCV reads what is not there
+    rows, mask = np.tile(plane, (twice, 1)), np.tile(gap.view(np.uint8), (twice, 1))
+    return np.asarray(cv2.inpaint(rows, mask, _REACH, cv2.INPAINT_TELEA)[: len(gap)], np.float32)

@@ -10,7 +10,7 @@ import pytest
 from onnxruntime.capi.onnxruntime_pybind11_state import RuntimeException
 
 import dsr_core
-from dsr_core import DsrError, Options, engine, filling, sweep
+from dsr_core import DsrError, Options, Prediction, engine, filling, sweep
 from dsr_core.models import find_model
 from dsr_core.pixels import DTYPES
 from dsr_core.stretch import PLAIN
@@ -423,6 +423,23 @@ def test_a_mark_a_little_wider_than_what_was_found_leaves_no_ring(toy_model, dty
     around[25:35, 25:35] = False
     repaired = filled.repaired[around].astype(float) * 65535 / white
     assert np.abs(repaired - 20_000).max() < 1000  # painted over, 23,000
+
+
+@pytest.mark.parametrize(("crowd", "at_once"), [(8, 64), (2, 3)])
+def test_places_filled_side_by_side_are_as_one_after_the_other(monkeypatch, crowd, at_once):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 65536, (300, 340, 3), np.uint16)
+    mask = np.zeros(image.shape[:2], bool)
+    for row, column in rng.integers(0, 300, (60, 2)):  # some apart, some beside each other
+        mask[row : row + 4, column : column + 3] = True
+    prediction = Prediction(image, image // 2, np.zeros(mask.shape, np.uint8), None, "cpu")
+    monkeypatch.setattr(filling, "_CROWD", crowd)
+    monkeypatch.setattr(filling, "_AT_ONCE", at_once)
+    seen = []
+    filled = dsr_core.run(dsr_core.fill(prediction, mask), seen.append)
+    assert [step.done for step in seen] == list(range(seen[0].total + 1))
+    monkeypatch.setattr(filling, "_batches", lambda parts, _: ([[number]] for number in range(len(parts))))
+    assert np.array_equal(filled.repaired, dsr_core.run(dsr_core.fill(prediction, mask)).repaired)
 
 
 def test_fill_with_nothing_new_runs_nothing(toy_model):
