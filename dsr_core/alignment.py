@@ -13,6 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dsr_core.bands import side_by_side
+from dsr_core.robust import quantile
+
 Plane = NDArray[np.float32]
 
 REACH = 24
@@ -64,9 +67,10 @@ def find_shift(
     shape
         Height and width of both.
     """
+    blocks = list(_blocks(shape))
+    ways = side_by_side(lambda block: _match(_marks(first(block)), _marks(second(block))), blocks)
     places, moves = [], []
-    for rows, columns in _blocks(shape):
-        found = _match(_marks(first((rows, columns))), _marks(second((rows, columns))))
+    for (rows, columns), found in zip(blocks, ways, strict=True):
         if found is not None:
             places.append(((columns.start + columns.stop) / 2, (rows.start + rows.stop) / 2))
             moves.append(found)
@@ -100,7 +104,7 @@ def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
 def _marks(part: Plane) -> Plane:
     """Return how far each pixel stands out from its surroundings, either way: 0 for noise, at most some."""
     fine = cv2.GaussianBlur(part, (0, 0), 0.8) - cv2.GaussianBlur(part, (0, 0), _BACKGROUND)
-    noise = 1.4826 * float(np.median(np.abs(fine))) + 1e-6
+    noise = 1.4826 * quantile(np.abs(fine), 0.5) + 1e-6
     return np.asarray(np.clip(np.abs(fine) / noise - _CLEAR, 0, _STRONGEST), np.float32)
 
 
@@ -110,12 +114,12 @@ def _match(first: Plane, second: Plane) -> tuple[float, float] | None:
     inner = first[reach:-reach, reach:-reach]
     if not inner.any() or not second.any():
         return None
-    score = cv2.matchTemplate(second, inner, cv2.TM_CCOEFF_NORMED)
+    score = np.asarray(cv2.matchTemplate(second, inner, cv2.TM_CCOEFF_NORMED), np.float32)
     y, x = np.unravel_index(int(score.argmax()), score.shape)
     if not (0 < y < score.shape[0] - 1 and 0 < x < score.shape[1] - 1):
         return None
-    rest = np.median(score)
-    spread = 1.4826 * float(np.median(np.abs(score - rest))) + 1e-6
+    rest = quantile(score, 0.5)
+    spread = 1.4826 * quantile(np.abs(score - rest), 0.5) + 1e-6
     if score[y, x] - rest < _PEAK * spread:
         return None
     return (

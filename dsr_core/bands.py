@@ -64,6 +64,12 @@ def in_bands(work: Callable[[slice], None], height: int, reach: float) -> None:
     side_by_side(work, map(slice, edges, edges[1:]))
 
 
+def around(rows: slice, reach: int, height: int) -> tuple[slice, slice]:
+    """Return the rows with ``reach`` more on both sides, if there are any, and where in these they lie."""
+    top = max(rows.start - reach, 0)
+    return slice(top, min(rows.stop + reach, height)), slice(rows.start - top, rows.stop - top)
+
+
 def cut(rows: slice, height: int) -> Iterator[slice]:
     """Cut rows into slices of ``height`` rows, the last one perhaps lower."""
     for top in range(rows.start, rows.stop, height):

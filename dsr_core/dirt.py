@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dsr_core.bands import STRIP, cut, in_bands
+from dsr_core.bands import STRIP, around, cut, in_bands, side_by_side
+from dsr_core.robust import quantile
 
 Plane = NDArray[np.float32]
 
@@ -27,6 +28,7 @@ _EDGE = 0.25  # of the darkest place: the edge of a mark
 _STEPS = 3  # for each doubling of a score
 _OCTAVES = 10
 _SKEW = 2  # steps
+_NEAR = 2  # pixels on each side that a peak exceeds
 
 
 def scores(left: Plane, lively: NDArray[np.uint8]) -> Plane:
@@ -53,7 +55,9 @@ def _noise_by_level(left: Plane, lively: NDArray[np.uint8]) -> Plane:
     values, levels = left[::step, ::step].ravel(), lively[::step, ::step].ravel() // (256 // _LEVELS)
     order = np.argsort(levels, kind="stable")
     parts = np.split(-values[order], np.cumsum(np.bincount(levels, minlength=_LEVELS))[:-1])
-    found = [float(np.percentile(part, 95)) / _TWENTIETH if len(part) >= _ENOUGH else 0.0 for part in parts]
+    found = side_by_side(
+        lambda part: quantile(part, 0.95) / _TWENTIETH if len(part) >= _ENOUGH else 0.0, parts
+    )
     rising = np.maximum.accumulate(np.maximum(found, _LEAST))
     most = np.maximum(_SHARE * CONTRAST * np.arange(256), _LEAST)
     return np.asarray(np.minimum(np.repeat(rising, 256 // _LEVELS), most), np.float32)
@@ -63,11 +67,17 @@ def _noise_by_place(left: Plane) -> Plane:
     """Return the noise around each pixel: the median of absolute values in a cell, as a deviation."""
     height, width = left.shape
     down, across = max(1, height // _PLACE), max(1, width // _PLACE)
-    part = np.abs(left[: down * _PLACE : 2, : across * _PLACE : 2])
+    part = left[: down * _PLACE : 2, : across * _PLACE : 2]
     side = min(part.shape[0] // down, part.shape[1] // across)
-    cells = part[: down * side, : across * side].reshape(down, side, across, side).swapaxes(1, 2)
-    middle = np.median(cells.reshape(down, across, -1), axis=2).astype(np.float32) * np.float32(1.4826)
-    smooth = cv2.medianBlur(middle, 3)
+    middle = slice((side**2 - 1) // 2, side**2 // 2 + 1)  # one number, or two
+
+    def medians(row: int) -> Plane:
+        cells = np.abs(part[row * side : (row + 1) * side, : across * side])
+        cells = np.sort(cells.reshape(side, across, side).swapaxes(0, 1).reshape(across, -1), axis=1)
+        return np.asarray(cells[:, middle].mean(axis=1), np.float32)
+
+    noise = np.stack(side_by_side(medians, range(down))) * np.float32(1.4826)
+    smooth = cv2.medianBlur(noise, 3)
     return np.asarray(cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
@@ -77,13 +87,14 @@ def probability(left: Plane, score: Plane) -> NDArray[np.uint8]:
     ``left`` is the flat scan as a logarithm, ``score`` what `scores` returns.
     A mark ends where it is a quarter as dark as there, which is beyond what shows of it in the picture.
     """
-    table = _table(_count(score), _count(-score))
+    table = _table(*_count(score))
     result = np.zeros(score.shape, np.uint8)
     if not table.any():
         return result
     labels: NDArray[Any]
-    count, labels = cv2.connectedComponents((score > _GROUND).view(np.uint8), connectivity=8)
-    at = np.flatnonzero(labels)
+    dark = score > _GROUND
+    count, labels = cv2.connectedComponents(dark.view(np.uint8), connectivity=8)
+    at = np.flatnonzero(dark)
     label: NDArray[Any] = labels.ravel().take(at)
     depth = -left.ravel().take(at)
     clearest, deepest = np.zeros((2, count), np.float32)
@@ -101,9 +112,22 @@ def _step(score: Plane) -> NDArray[np.intp]:
 
 
 def _count(score: Plane) -> NDArray[np.intp]:
-    """Count the peaks of each step."""
-    peaks = score[(score > _GROUND) & (score == cv2.dilate(score, np.ones((5, 5), np.uint8)))]
-    return np.bincount(_step(peaks), minlength=_STEPS * _OCTAVES)
+    """Count the peaks of each step, ``(2, steps)``: the dark ones and the bright ones."""
+    counts = []
+
+    def work(band: slice) -> None:
+        for rows in cut(band, 4 * STRIP):
+            outer, inner = around(rows, _NEAR, len(score))
+            counts.append([_peaks(part, inner) for part in (score[outer], -score[outer])])
+
+    in_bands(work, len(score), _NEAR)
+    return np.asarray(np.sum(counts, axis=0), np.intp)
+
+
+def _peaks(score: Plane, rows: slice) -> NDArray[np.intp]:
+    """Count the peaks of each step in these rows."""
+    own, highest = score[rows], cv2.dilate(score, np.ones((2 * _NEAR + 1, 2 * _NEAR + 1), np.uint8))[rows]
+    return np.bincount(_step(own[(own > _GROUND) & (own == highest)]), minlength=_STEPS * _OCTAVES)
 
 
 def _table(darker: NDArray[np.intp], brighter: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -5,10 +5,13 @@ import pytest
 import dsr_core
 from dsr_core import DsrError, Options
 from dsr_core.alignment import Fit, find_shift
+from dsr_core.bands import around
+from dsr_core.dyes import brightness_of, by_value, logarithm
 from dsr_core.infrared import SILVER as SILVER_NOTE
 from dsr_core.infrared import find_infrared, register
+from dsr_core.pixels import full_scale
 from dsr_core.prediction import Prediction
-from dsr_core.robust import fit_most
+from dsr_core.robust import fit_most, quantile
 from tests.infrared_film import LEAKY, SILVER, Film, film
 
 MOST = 0.85  # of the specks; some lie on the edges of letters, where they are hardly to be told from halos
@@ -124,6 +127,27 @@ def test_bands_and_strips_leave_no_trace(monkeypatch):
     for module in ("dirt", "infrared"):
         monkeypatch.setattr(f"dsr_core.{module}.STRIP", 7)
     assert np.array_equal(found(scan)[0], whole)
+    monkeypatch.setattr("dsr_core.bands._THREADS", 1)
+    monkeypatch.setattr("dsr_core.bands.BAND", 2000)  # one band
+    assert np.array_equal(found(scan)[0], whole)
+
+
+def test_whatever_rows_surround_a_band_are_told():
+    assert around(slice(20, 30), 5, 100) == (slice(15, 35), slice(5, 15))
+    assert around(slice(0, 30), 5, 32) == (slice(0, 32), slice(0, 30))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "uint32", "float32"])
+def test_a_curve_from_a_table_is_the_curve(dtype):
+    rng = np.random.default_rng(0)
+    samples = (rng.random((9, 11, 3)) * full_scale(np.dtype(dtype))).astype(dtype)
+    white = full_scale(samples.dtype)
+    logs = by_value(lambda values: np.stack([logarithm(values, white)] * 2, axis=-1), samples.dtype)
+    for channel in range(3):
+        plane = samples[:, :, channel]
+        assert logs(plane)[:, :, 1] == pytest.approx(logarithm(plane, white), abs=1e-6)  # rounding
+    mean = brightness_of(samples)((slice(1, 4), slice(2, 9)))
+    assert mean == pytest.approx(logarithm(samples, white).mean(axis=2)[1:4, 2:9], abs=1e-5)
 
 
 def test_halos_at_lettering_are_no_dust():
@@ -220,7 +244,29 @@ def test_a_fit_follows_most_values_and_not_the_others():
     matrix = np.stack([rng.standard_normal(2000), np.ones(2000)], axis=1)
     seen = matrix @ [0.3, -0.1] + 0.01 * rng.standard_normal(2000)
     seen[:500] -= 1
-    solved, weight, spread = fit_most(matrix, seen, np.ones(2000), np.ones(2000))
+    solved, weight, spread = fit_most(matrix, seen, [np.ones(2000)])
     assert solved == pytest.approx([0.3, -0.1], abs=0.002)
     assert not weight[:500].any()
     assert spread == pytest.approx(0.01, rel=0.5)
+
+
+def test_a_fit_goes_on_from_the_first_choice_that_leaves_the_least():
+    rng = np.random.default_rng(0)
+    matrix = np.stack(
+        [rng.standard_normal(130_000), np.ones(130_000)], axis=1
+    )  # so many are thinned out at first
+    seen = matrix @ [0.3, -0.1] + 0.01 * rng.standard_normal(130_000)
+    seen[:60_000] -= 1
+    wrong, right = np.zeros((2, 130_000))
+    wrong[:60_000], right[60_000:] = 1, 1
+    for starts in ([wrong, right], [right, wrong]):
+        solved, weight, _ = fit_most(matrix, seen, starts)
+        assert solved == pytest.approx([0.3, -0.1], abs=0.002)
+        assert not weight[:60_000].any()
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+@pytest.mark.parametrize("share", [0, 0.5, 0.95, 1])
+def test_a_quantile_is_that_of_numpy(size, share):
+    values = np.random.default_rng(size).standard_normal(size)
+    assert quantile(values, share) == pytest.approx(np.quantile(values, share), rel=1e-12)
