@@ -92,7 +92,7 @@ def _grained(
     planes: _Planes, holes: NDArray[np.bool_], wanted: NDArray[np.bool_]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], _Planes]:
     """Return rows and columns of the pixels that lack grain, and their values ``(3, N)`` with it."""
-    soft = np.stack([_soft(plane) for plane in planes])
+    soft = _soft(planes)
     amplitude = cv2.absdiff(planes[1], soft[1])  # measured on green alone
     side = 2 * _APART + 1
     usable = cv2.dilate(holes.view(np.uint8), np.ones((side, side), np.uint8)) == 0
@@ -110,9 +110,12 @@ def _grained(
     return y, x, planes[:, y, x] + grain
 
 
-def _soft(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the plane without its grain; its sums do not depend on where the plane begins."""
-    return np.asarray(cv2.blur(cv2.blur(plane, (3, 3)), (3, 3)), np.float32)
+def _soft(planes: _Planes) -> _Planes:
+    """Return the planes without their grain; its sums do not depend on where the planes begin."""
+    soft = np.empty_like(planes)
+    for plane, result in zip(planes, soft, strict=True):
+        cv2.blur(cv2.blur(plane, (3, 3)), (3, 3), dst=result)
+    return soft
 
 
 def _smoothest(amplitude: NDArray[np.float32], usable: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ Values = NDArray[np.floating[Any]]
 
 _MOST = 12  # steps
 _SETTLED = 1e-5  # of a coefficient; what changes by less is a hundredth of the least noise of a scan
-_PLENTY = 50_000  # pixels that tell nearly what all do
+_PLENTY = 20_000  # pixels that tell nearly what all do
 
 
 def quantile(values: Values, share: float) -> float:

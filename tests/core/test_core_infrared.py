@@ -252,9 +252,7 @@ def test_a_fit_follows_most_values_and_not_the_others():
 
 def test_a_fit_goes_on_from_the_first_choice_that_leaves_the_least():
     rng = np.random.default_rng(0)
-    matrix = np.stack(
-        [rng.standard_normal(130_000), np.ones(130_000)], axis=1
-    )  # so many are thinned out at first
+    matrix = np.stack([rng.standard_normal(130_000), np.ones(130_000)], axis=1)  # first thinned out
     seen = matrix @ [0.3, -0.1] + 0.01 * rng.standard_normal(130_000)
     seen[:60_000] -= 1
     wrong, right = np.zeros((2, 130_000))
