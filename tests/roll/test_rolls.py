@@ -76,7 +76,7 @@ def test_patterns_that_the_shell_left_alone_are_understood(roll, call):
 )
 def test_what_makes_no_sense_is_one_sentence(roll, call, arguments, words):
     code, out, err = call(roll, *arguments)
-    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert (code, out, err.count("\n")) == (2, "", 1)
     assert words in err
     assert not Path("out").exists()
 
