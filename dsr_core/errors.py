@@ -9,6 +9,10 @@ class UsageError(DsrError):
     """A command line that cannot be, whatever the files are."""
 
 
+class PassedOverError(DsrError):
+    """A file that is left as it is, and nothing is wrong."""
+
+
 MEND = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install --force-reinstall dust-scratch-removal"
 """What brings a broken onnxruntime back."""
 

@@ -69,7 +69,7 @@ def _restore(chosen: argparse.Namespace, make: Make, found: Sequence[Found], *, 
     if chosen.roll:
         jobs = with_places(jobs, chosen.console.note)
     if chosen.dry_run:
-        return rehearse(chosen, jobs)
+        return rehearse(chosen, jobs, _folders(chosen))
     for folder in _folders(chosen):
         make_folder(folder)
     return Roll(chosen, several=several).run(jobs, kept.values())

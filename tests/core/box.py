@@ -12,7 +12,7 @@ from tests.core.made_files import page, tiff
 from tests.dusty import dusty
 
 REPOSITORY = Path(__file__).parents[2]
-ERRORS = {"DsrError", "UsageError", "UnsuitableError", "ShadowFileError", "ProviderError", "PlugInError"}
+ERRORS = {"DsrError", "UsageError", "UnsuitableError", "PassedOverError", "ProviderError", "PlugInError"}
 
 
 class Box:
