@@ -4,6 +4,7 @@ import argparse
 import os
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 
 from dsr_core.arguments import FORMATS
@@ -70,8 +71,8 @@ def _restore(chosen: argparse.Namespace, make: Make, found: Sequence[Found], *, 
         jobs = with_places(jobs, chosen.console.note)
     if chosen.dry_run:
         return rehearse(chosen, jobs, _folders(chosen))
-    for folder in _folders(chosen):
-        make_folder(folder)
+    for folder, file in product(_folders(chosen), found):
+        make_folder(folder / file.below)
     return Roll(chosen, several=several).run(jobs, kept.values())
 
 

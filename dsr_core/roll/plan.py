@@ -54,11 +54,9 @@ class Plan:
                     yield ready
 
     def begun(self) -> Iterator[Job]:
-        """Yield the same; of each it is written down that it has begun, and its folders are there."""
+        """Yield the same; of each it is written down that it has begun."""
         for job in self.left():
             try:
-                for path in targets_of(job) if self.index else ():
-                    make_folder(path.parent)
                 check_free(targets_of(job), overwrite=job.overwrite)
                 if self.index:
                     self.index.begin(job)

@@ -25,11 +25,11 @@ def rehearse(chosen: argparse.Namespace, jobs: list[Job], folders: Sequence[Path
     itself would make the ``folders``, and those within them.
     """
     before: list[Job] = []
-    failures: list[str] = []
+    passed_over: list[Job] = []
+    failures: list[Job] = []
 
     def fail(job: Job, error: DsrError) -> None:
-        if not isinstance(error, PassedOverError):
-            failures.append(str(error))
+        (passed_over if isinstance(error, PassedOverError) else failures).append(job)
         chosen.console.note(str(error) if str(job.source) in str(error) else f"{job.source}: {error}")
 
     folder = chosen.output_dir
@@ -49,8 +49,8 @@ def rehearse(chosen: argparse.Namespace, jobs: list[Job], folders: Sequence[Path
         index.close()
     megapixels = sum(_pixels(job) for job in left if job.source != STREAM) / 1e6
     told = f"{len(left)} of {len(jobs)} files would be restored, {megapixels:.1f} MP"
-    told += f", {len(before)} are done" if before else ""
-    told += f", {len(failures)} would fail" if failures else ""
+    others = (before, "are done"), (passed_over, "passed over"), (failures, "would fail")
+    told += "".join(f", {len(each)} {what}" for each, what in others if each)
     if megapixels:
         pace = _seconds_a_megapixel(left[0])
         told += f"; about {_duration(pace * megapixels)} here, by the first tile of {left[0].source}"

@@ -41,6 +41,12 @@ def test_a_folder_is_restored_with_its_structure(roll, call):
         assert inside
 
 
+def test_masks_alone_keep_the_structure(roll, call):
+    assert call(roll, "--recursive", "--mask-dir", "masks", "--overlay-dir", "seen")[0] == 0
+    assert names("masks") == [name.replace("restored.tif", "mask.png") for name in ALL]
+    assert names("seen") == [name.replace("restored.tif", "defects.jpg") for name in ALL]
+
+
 def test_pipes_and_dead_links_in_a_folder_are_passed_over(roll, call):
     os.mkfifo(roll / "0.tif")
     (roll / "9.tif").symlink_to("nowhere.tif")
@@ -159,6 +165,7 @@ def test_a_result_that_was_changed_is_no_failure(roll, call):
         code, out, err = call(*every, *more)
         assert (code, times("out")) == (0, before)
         assert "--overwrite makes it again" in err
+        assert "1 passed over" in err
     code, out, err = call(*every)
     assert err.splitlines()[-1] == "dsr-core: 0 of 3 files restored, 0 failed, 2 done before, 1 passed over"
     said = [each for line in out.splitlines() if "passed_over" in (each := json.loads(line))]
