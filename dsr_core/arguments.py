@@ -78,8 +78,8 @@ def make_parser(run: Mapping[str, Callable[[argparse.Namespace], int]]) -> argpa
             "--model",
             default="3",
             metavar="fast|1|2|3|PATH",
-            help="3 is the usual one; 1 and 2 are the same, trained with other losses; fast is small, for CPUs: "
-            "more than twice as fast, and finds less; or an ONNX file; default: %(default)s",
+            help="3 is the usual one; 1 and 2 are the same, trained with other losses; fast is for CPUs, a "
+            "small one: in less than half the time it finds less; or an ONNX file; default: %(default)s",
         )
         command.add_argument(
             "--provider",
