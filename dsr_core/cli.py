@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -148,3 +149,7 @@ def _export(chosen: argparse.Namespace) -> int:
     export_onnx(chosen.checkpoint, chosen.output)
     chosen.console.say(f"{chosen.checkpoint} -> {chosen.output}")
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -53,6 +53,14 @@ main(sys.argv[1:])
         )
 
 
+@pytest.mark.parametrize("module", ["dsr_core", "dsr_core.cli"])
+def test_python_runs_the_package_as_the_command(module):
+    command = [sys.executable, "-m", module, "restore", "--sensitivity", "3", "scan.tif"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == "dsr-core: --sensitivity must be a number from 0 to 1, not 3.0.\n"
+
+
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
