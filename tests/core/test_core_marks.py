@@ -81,6 +81,18 @@ def test_what_a_mask_marks_is_repaired_and_nothing_else(restore):
     assert (after[marks] != image[marks]).all()
 
 
+@pytest.mark.parametrize(("only", "outside"), [("40,30,56,50", 0), ("43,30,9,9", 18), ("0,0,9,9", 36)])
+def test_marks_outside_of_the_region_are_told(restore, only, outside):
+    image, marks = faint()
+    write_scan(Path("scan.tif"), image)
+    cv2.imwrite("mask.png", marks * np.uint8(255))
+    code, (report,), err = restore("scan.tif", "-o", "out.tif", "--fill", "mask.png", "--only", only)
+    said = f"{outside} of 36 marked pixels lie outside of the region that may change, and stay."
+    assert code == 0
+    assert (said in err, said in report["notes"]) == (outside > 0, outside > 0)
+    assert (tifffile.imread("out.tif") != image).any(axis=2).sum() == 36 - outside
+
+
 def test_the_mask_with_a_value_for_each_kind_comes_back_too(restore):
     write_scan(Path("scan.tif"), dusty())
     restore("scan.tif", "-o", "a.tif", "--mask", "mask.png", "--mask-kinds")
