@@ -238,13 +238,10 @@ def test_sizes_on_the_film_are_limits_in_pixels(restore):
     ("arguments", "said"),
     [
         (["--size-um", "20,200"], "does not say its resolution"),
-        (["--size-um", "20,200", "--min-size", "3"], "give one or the other"),
-        (["--size-um", "20,10"], "at least the first"),
         (["--only", "0,0,97,80"], "does not lie in the picture of 96 x 80 pixels"),
         (["--fill", "small.png"], "small.png is 95 x 80 pixels, the picture 96 x 80"),
         (["--fill", "none.png"], "There is no file none.png"),
         (["--fill", "m.png", "--mask", "m.png", "--overwrite"], "m.png is the mask that --fill reads"),
-        (["--fill", "m.png", "m.png"], "--fill names the mask of one scan"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(restore, tmp_path, arguments, said):
@@ -256,6 +253,20 @@ def test_what_cannot_be_is_refused_in_a_sentence(restore, tmp_path, arguments, s
     assert code == 1
     assert said in err + "".join(report["error"] for report in reports)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--size-um", "20,200", "--min-size", "3"], "give one or the other"),
+        (["--size-um", "20,10"], "at least the first"),
+        (["--fill", "m.png", "m.png"], "--fill names the mask of one scan"),
+    ],
+)
+def test_what_does_not_go_together_is_wrong_usage(restore, arguments, said):
+    code, reports, err = restore(*arguments, "scan.png")
+    assert (code, reports) == (2, [])
+    assert said in err
 
 
 @pytest.mark.parametrize(
