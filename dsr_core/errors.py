@@ -13,6 +13,10 @@ class PassedOverError(DsrError):
     """A file that is left as it is, and nothing is wrong."""
 
 
+class ChangedResultError(PassedOverError):
+    """A scan whose result somebody has changed: it is done, in a way."""
+
+
 MEND = "pip uninstall -y onnxruntime onnxruntime-gpu && pip install --force-reinstall dust-scratch-removal"
 """What brings a broken onnxruntime back."""
 

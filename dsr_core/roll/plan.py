@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dsr_core.atomic import check_free
-from dsr_core.errors import DsrError, PassedOverError
+from dsr_core.errors import ChangedResultError, DsrError, PassedOverError
 from dsr_core.job import STREAM, Job
 from dsr_core.roll.index import Index, settings_of, targets_of
 from dsr_core.roll.work import Outcome
@@ -111,7 +111,7 @@ class Plan:
             return job
         there = [path for path in targets_of(job) if path.exists()]
         for path in filter(self.index.is_changed, there):
-            raise PassedOverError(
+            raise ChangedResultError(
                 f"{path} was changed after it was written and is left alone; --overwrite makes it again."
             )
         return replace(job, overwrite=all(map(self.index.is_ours, there)))

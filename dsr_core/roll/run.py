@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any
 
 from dsr_core.atomic import check_free
-from dsr_core.errors import DsrError, PassedOverError
+from dsr_core.errors import ChangedResultError, DsrError, PassedOverError
 from dsr_core.evidence import told
 from dsr_core.job import STREAM, Job
 from dsr_core.providers import label
@@ -152,7 +152,7 @@ class Roll:
         if isinstance(error, PassedOverError):
             self._counted["passed over"] += 1
             self._bars.note(text)
-            if self._chosen.json:
+            if self._chosen.json and isinstance(error, ChangedResultError):
                 self._bars.say(json.dumps({"input": str(job.source), "passed_over": text}))
             return
         line = text if str(job.source) in text else f"{job.source}: {text}"
