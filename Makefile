@@ -19,6 +19,7 @@ demo: .venv/installed
 	@$(BIN)/dsr-core restore examples/scan.tif --mask examples/scan.restored.mask.png --overwrite
 	@echo "The restored scan lies at $(CURDIR)/examples/scan.restored.tif,"
 	@echo "what was repaired at $(CURDIR)/examples/scan.restored.mask.png."
+	@echo "For a scan of your own: $(CURDIR)/$(BIN)/dsr-core restore SCAN"
 
 test: .venv/installed-for-tests
 	@sh .ci/packages xvfb-run $(DESKTOP) $(BROWSER) $(GIMP_ROOT)

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import Any
 
 from dsr_core.arguments import FORMATS, make_parser
 from dsr_core.console import Console
-from dsr_core.errors import DsrError
+from dsr_core.errors import DsrError, UsageError
 from dsr_core.options import Options, described, in_flags
 
+_WRONG_USAGE = 2  # as argparse has it
 _INTERRUPTED = 130  # what shells return for Ctrl+C
 
 
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = chosen.command(chosen)
     except DsrError as error:
         console.note(str(error))
-        return 1
+        return _WRONG_USAGE if isinstance(error, UsageError) else 1
     except ImportError as error:
         console.note(f"{error.name or 'A library'} does not load ({error}); run: dsr-core doctor")
         return 1
@@ -47,13 +49,13 @@ def _options(chosen: argparse.Namespace) -> Options:
     try:
         options = Options(**{option.name: getattr(chosen, option.name) for option in described()})
     except DsrError as error:
-        raise DsrError(in_flags(str(error))) from error
+        raise UsageError(in_flags(str(error))) from error
     if chosen.size_um is None:
         return options
     if options.min_size or options.max_size:
-        raise DsrError("--size-um takes the place of --min-size and --max-size; give one or the other.")
+        raise UsageError("--size-um takes the place of --min-size and --max-size; give one or the other.")
     if 0 < chosen.size_um[1] < chosen.size_um[0]:
-        raise DsrError("The second number of --size-um must be 0 (no limit) or at least the first.")
+        raise UsageError("The second number of --size-um must be 0 (no limit) or at least the first.")
     return options
 
 
@@ -61,18 +63,23 @@ def _restore(chosen: argparse.Namespace) -> int:
     """Restore images; outside the mask every sample stays as it is."""
     from dsr_core.roll.command import restore  # noqa: PLC0415 -- `--help` need not load the filter
 
-    return restore(chosen, partial(_job, chosen))
+    return restore(chosen, partial(_job, chosen, _options(chosen)))
 
 
 def _detect(chosen: argparse.Namespace) -> int:
     """Find the damage and write it as a mask: 8-bit grey, 255 where it is."""
     from dsr_core.roll.run import Roll  # noqa: PLC0415
 
-    return Roll(chosen).run([_job(chosen, chosen.input, None, chosen.output, None)])
+    return Roll(chosen).run([_job(chosen, _options(chosen), chosen.input, None, chosen.output, None)])
 
 
 def _job(
-    chosen: argparse.Namespace, source: Path, output: Path | None, mask: Path | None, overlay: Path | None
+    chosen: argparse.Namespace,
+    options: Options,
+    source: Path,
+    output: Path | None,
+    mask: Path | None,
+    overlay: Path | None,
 ) -> Any:
     """Return the job for one input."""
     from dsr_core.io.picture import Wishes  # noqa: PLC0415
@@ -81,7 +88,7 @@ def _job(
 
     return Job(
         source=source,
-        options=_options(chosen),
+        options=options,
         model=chosen.model,
         provider=chosen.provider,
         output=output,
@@ -142,3 +149,7 @@ def _export(chosen: argparse.Namespace) -> int:
     export_onnx(chosen.checkpoint, chosen.output)
     chosen.console.say(f"{chosen.checkpoint} -> {chosen.output}")
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

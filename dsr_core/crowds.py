@@ -42,7 +42,7 @@ def find_crowds(
     shape
         Of the picture: height and width.
     vivid, starry
-        Whether `is_vivid` and `is_starry` say so of what is firm.
+        Whether `is_vivid` says so of what is firm, and `is_starry` of the picture.
     """
     height, width = shape
     if height * width < _LEAST:
@@ -70,17 +70,21 @@ def is_vivid(samples: Image, repaired: Image) -> bool:
     return bool(np.median(rise) > _RISE * full_scale(samples.dtype))
 
 
-def is_starry(number: int, lights: float, found: float) -> bool:
+def is_starry(label: NDArray[Any], judged: NDArray[np.bool_], soft: NDArray[np.bool_], size: int) -> bool:
     """Return whether a picture shows stars, snow or a city at night rather than dirt.
 
     Parameters
     ----------
-    number
-        How many of the defects may be lights (`dsr_core.lights`).
-    lights, found
-        Shares of the picture: what these take, and what all of them take.
+    label
+        To which component each pixel belongs that the default sensitivity reaches.
+    judged, soft
+        Which components count, whatever sizes and kinds are wanted; which may be lights (`dsr_core.lights`).
+    size
+        Pixels of the picture.
     """
-    return number >= _MANY_LIGHTS and found > _OF_LIGHTS and lights > _MOSTLY * found
+    lamps = judged & soft
+    lit, found = (np.count_nonzero(each[label]) / size for each in (lamps, judged))
+    return bool(np.count_nonzero(lamps) >= _MANY_LIGHTS and found > _OF_LIGHTS and lit > _MOSTLY * found)
 
 
 def remark(left: int, share: float) -> str:

@@ -129,25 +129,31 @@ def search(
     marks = find_marks(prediction, threshold, min(threshold, *moved))
     at, label, strength, count, bright = marks.at, marks.label, marks.strength, marks.count, marks.bright
     shown = _shown(prediction, at, label, count)
-    keep = marks.top > np.where(shown, threshold, np.where(bright, *moved)).astype(np.uint8)
+    found = marks.top > np.where(shown, threshold, np.where(bright, *moved)).astype(np.uint8)
+    inside = found[label]
+    at, label, strength, excess = at[inside], label[inside], strength[inside], marks.excess[inside]
+    keep = found & _of_polarity(options.polarity, bright, label, strength)
     if options.min_size > 1 or options.max_size > 0:
         longer = np.maximum(*lights.extents(at, label, count, probability.shape[1]))
         keep &= (longer >= options.min_size) & (longer <= (options.max_size or np.inf))
-    kept = keep[label]
-    at, label, strength, excess = at[kept], label[kept], strength[kept], marks.excess[kept]
-    if options.polarity != "both" and len(at):
-        keep &= _of_polarity(options.polarity, bright, label, strength)
     if options.kinds != "all":
         shapes = kinds.measure(at, label, marks.labels, count)
         keep &= kinds.sort(shapes, max(probability.shape)) == 1 + kinds.KINDS.index(options.kinds)
-    lamps = keep & bright & lights.find_lights(at, label, excess, count, probability.shape[1])
+    soft = bright & lights.find_lights(at, label, excess, count, probability.shape[1])
+    lamps = keep & soft
     if options.lights == "keep":
         keep &= ~lamps
     elif trust < 1:
         keep &= ~lamps | _any(label, strength * trust > int(threshold), count)
     usual = marks.top > np.where(bright, *(discovery.moved(USUAL, by) for by in prediction.moves))
+    certain = usual & ~shown
     reached = strength >= (np.minimum(marks.top, USUAL) / FAINTER)[label]
-    dense = keep & _dense(prediction, at, label, reached, keep, lamps, shown, usual & ~shown)
+    # Which stars the options let pass does not make a sky starry or not; none of them is dark.
+    judged = certain & found & _of_polarity("auto", bright, label, strength)
+    starry = options.polarity != "dark" and crowds.is_starry(label[reached], judged, soft, probability.size)
+    firm = reached & (certain & keep)[label]
+    # What other evidence shows is never one of too many.
+    dense = keep & ~shown & _dense(prediction, at, label, firm, count, starry=starry)
     if options.dense == "keep":
         keep &= ~dense
     share = np.count_nonzero(dense[label]) / probability.size
@@ -253,32 +259,28 @@ def _dense(
     prediction: Prediction,
     at: NDArray[np.intp],
     label: NDArray[Any],
-    reached: NDArray[np.bool_],
-    keep: NDArray[np.bool_],
-    lamps: NDArray[np.bool_],
-    shown: NDArray[np.bool_],
-    certain: NDArray[np.bool_],
+    firm: NDArray[np.bool_],
+    count: int,
+    *,
+    starry: bool,
 ) -> NDArray[np.bool_]:
-    """Return for each component whether it is one of too many; what other evidence shows never is.
+    """Return for each component whether it is one of too many.
 
-    ``lamps`` are those that may be lights, kept or not: the sky that they are in is the same. ``certain`` are
-    those that the default sensitivity finds, and ``reached`` the pixels that they reach there.
+    ``firm`` are the pixels that the default sensitivity reaches, of what is kept.
     """
-    found = reached & (certain & (keep | lamps))[label]
-    firm, lit = found & keep[label], found & lamps[label]
     shape, size = prediction.probability.shape, prediction.probability.size
     vivid = bool(np.count_nonzero(firm) > crowds.OF_VIVID * size) and crowds.is_vivid(
         pick(prediction.image, at[firm]), pick(prediction.repaired, at[firm])
     )
-    number = int(np.count_nonzero(lamps & certain))
-    starry = crowds.is_starry(number, np.count_nonzero(lit) / size, np.count_nonzero(found) / size)
-    return crowds.find_crowds(at, label, firm, len(keep), shape, vivid=vivid, starry=starry) & ~shown
+    return crowds.find_crowds(at, label, firm, count, shape, vivid=vivid, starry=starry)
 
 
 def _of_polarity(
     wanted: str, bright: NDArray[np.bool_], label: NDArray[Any], strength: NDArray[np.uint8]
 ) -> NDArray[np.bool_]:
     """Return for each component whether its polarity is the wanted one."""
+    if wanted == "both":
+        return np.ones_like(bright)
     if wanted != "auto":
         return np.equal(bright, wanted == "bright")
     sure = _any(label, strength >= SURE, len(bright))

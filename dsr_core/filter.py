@@ -192,7 +192,7 @@ def restore_steps(
     if mask is not None:
         marked = mask[around.slices]
         prediction = yield from fill(prediction, marked & ~chosen)
-        chosen, told = marked, ()
+        chosen, told = marked, region.remarks(mask)
     elif only is None:
         told = (*told, *(yield from look_for_wide_damage(prediction, chosen)))
     for remark in told:

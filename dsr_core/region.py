@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dsr_core.errors import DsrError
 
 
@@ -33,6 +36,14 @@ class Region(NamedTuple):
                 f"The region {','.join(map(str, self))} does not lie in the picture of {width} x {height} "
                 "pixels; give X,Y,WIDTH,HEIGHT within it."
             )
+
+    def remarks(self, mask: NDArray[np.bool_]) -> tuple[str, ...]:
+        """Return what to tell about the pixels that a mask marks outside."""
+        marked = np.count_nonzero(mask)
+        outside = marked - np.count_nonzero(mask[self.slices])
+        if not outside:
+            return ()
+        return (f"{outside} of {marked} marked pixels lie outside of the region that may change, and stay.",)
 
     def widened(self, reach: int, shape: tuple[int, ...], multiple_of: int) -> "Region":
         """Return the region with so many pixels around it, as far as an image of this shape has them.

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from dsr_core import tifftags
 from dsr_core.coding import Coding, guess
-from dsr_core.errors import DsrError
+from dsr_core.errors import DsrError, PassedOverError
 from dsr_core.io import jpeg, others, png, tiff_reader, webp
 from dsr_core.io.blocks import without_thumbnails
 from dsr_core.io.kinds import APPLE_DOUBLE, kind_of, other_kind
@@ -24,10 +24,6 @@ _READERS: dict[str, Callable[[BinaryIO, Wishes], Picture]] = {
     "bmp": others.read_bmp,
     "jp2": others.read_jp2,
 }
-
-
-class ShadowFileError(DsrError):
-    """A file that a Mac left beside the real one; it holds no picture, and nothing is wrong."""
 
 
 def read_picture(
@@ -68,7 +64,7 @@ def _read(file: BinaryIO, name: str, wishes: Wishes, white: float | None) -> Pic
     if not start:
         raise DsrError(f"{name} is empty; scan or export it again.")
     if start.startswith(APPLE_DOUBLE):
-        raise ShadowFileError(f"{name} is not a picture but what a Mac stores beside one; it is passed over.")
+        raise PassedOverError(f"{name} is not a picture but what a Mac stores beside one; it is passed over.")
     reader = _READERS.get(kind_of(start))
     if reader is None:
         what = other_kind(start)

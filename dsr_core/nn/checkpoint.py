@@ -23,17 +23,20 @@ def save_checkpoint(path: str | Path, model: UNet, info: Mapping[str, str | int]
     path
         File to write; one that exists is replaced.
     model
-        Its kernels are stored as float16, as in the exported model, all else as float32.
+        Its kernels are stored as float16, as in the exported model, if that holds them; all else as float32.
     info
         What the exported model will say about itself: name, version, loss, training_data, steps, licence,
         hardware.
     """
-    weights = {
-        key: value.detach().cpu().to(torch.float16 if value.ndim > 1 else torch.float32)
-        for key, value in model.state_dict().items()
-    }
+    weights = {key: _stored(value.detach().cpu()) for key, value in model.state_dict().items()}
     content = {"format": FORMAT, "config": asdict(model.config), "state_dict": weights, "info": dict(info)}
     write_all({Path(path): lambda temporary: torch.save(content, temporary)}, overwrite=True)
+
+
+def _stored(value: torch.Tensor) -> torch.Tensor:
+    """Return weights as they are stored: float16 ends at 65,504."""
+    half = value.to(torch.float16)
+    return half if value.ndim > 1 and bool(half.isfinite().all()) else value.to(torch.float32)
 
 
 def _config(stored: Mapping[str, Any]) -> UNetConfig:

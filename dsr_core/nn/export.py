@@ -221,7 +221,8 @@ def _to_onnx(face: nn.Module, multiple_of: int) -> "onnx.ModelProto":
 def _store_half(model: "onnx.ModelProto") -> "onnx.ModelProto":
     """Store the kernels as float16, each with a cast that onnxruntime folds when it loads the model.
 
-    Networks of an ensemble may share kernels, which are stored once.
+    One that float16 cannot hold stays as it is. Networks of an ensemble may share kernels, which are stored
+    once.
     """
     from onnx import TensorProto, helper, numpy_helper  # noqa: PLC0415
 
@@ -229,7 +230,7 @@ def _store_half(model: "onnx.ModelProto") -> "onnx.ModelProto":
     stored: dict[tuple[tuple[int, ...], bytes], str] = {}
     for tensor in model.graph.initializer:
         values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.ndim <= 1:
+        if values.dtype != np.float32 or values.ndim <= 1 or abs(values).max() > np.finfo(np.float16).max:
             kept.append(tensor)
             continue
         half, name = values.astype(np.float16), f"{tensor.name}.half"

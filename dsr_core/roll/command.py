@@ -4,10 +4,11 @@ import argparse
 import os
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 
 from dsr_core.arguments import FORMATS
-from dsr_core.errors import DsrError
+from dsr_core.errors import DsrError, UsageError
 from dsr_core.infrared_names import AUTO, OFF
 from dsr_core.io.infrared import infrared_beside
 from dsr_core.job import STREAM, Job, output_for
@@ -69,9 +70,9 @@ def _restore(chosen: argparse.Namespace, make: Make, found: Sequence[Found], *, 
     if chosen.roll:
         jobs = with_places(jobs, chosen.console.note)
     if chosen.dry_run:
-        return rehearse(chosen, jobs)
-    for folder in _folders(chosen):
-        make_folder(folder)
+        return rehearse(chosen, jobs, _folders(chosen))
+    for folder, file in product(_folders(chosen), found):
+        make_folder(folder / file.below)
     return Roll(chosen, several=several).run(jobs, kept.values())
 
 
@@ -98,41 +99,43 @@ def _check(chosen: argparse.Namespace, *, several: bool) -> None:
     """Refuse what makes no sense together."""
     _check_files(chosen, several=several)
     if (chosen.resume or chosen.watch) and not chosen.output_dir:
-        raise DsrError(
+        raise UsageError(
             "--resume and --watch look up in the folder of the results what is done; give --output-dir."
         )
     if chosen.roll and (chosen.watch or not several):
-        raise DsrError("--roll compares files with each other; give all of a roll at once, without --watch.")
+        raise UsageError(
+            "--roll compares files with each other; give all of a roll at once, without --watch."
+        )
     if chosen.watch and (chosen.report or chosen.contact_sheet or chosen.dry_run):
-        raise DsrError("--watch has no end; for a report run the same without it later, with --resume.")
+        raise UsageError("--watch has no end; for a report run the same without it later, with --resume.")
     if (chosen.report or chosen.contact_sheet) and STREAM in (*chosen.inputs, chosen.output):
-        raise DsrError("A report needs files to show; give the input and the result a name.")
+        raise UsageError("A report needs files to show; give the input and the result a name.")
     if chosen.scheduler and STREAM in (*chosen.inputs, chosen.output):
-        raise DsrError("A cluster takes files that all of its machines see; give the input a name.")
+        raise UsageError("A cluster takes files that all of its machines see; give the input a name.")
     if chosen.scheduler and find_spec("distributed") is None:
         raise DsrError("--scheduler needs Dask; run: pip install 'dust-scratch-removal[cluster]'.")
     if chosen.contact_sheet:
         check_sheet(chosen.contact_sheet)
     if chosen.jobs is not None and chosen.jobs < 1:
-        raise DsrError(f"--jobs must be 1 or more, not {chosen.jobs}.")
+        raise UsageError(f"--jobs must be 1 or more, not {chosen.jobs}.")
 
 
 def _check_files(chosen: argparse.Namespace, *, several: bool) -> None:
     """Refuse files named for one scan where there are several, and values for a mask that nobody wants."""
     if several and (chosen.output or chosen.mask or chosen.overlay):
-        raise DsrError(
+        raise UsageError(
             "-o, --mask and --overlay name one file, and a folder is several; with several inputs "
             "use --output-dir, --mask-dir and --overlay-dir."
         )
     if several and chosen.infrared not in {OFF, AUTO}:
-        raise DsrError(
+        raise UsageError(
             "--infrared FILE belongs to one scan; with several, each takes a file such as "
             "scan_ir.tif beside it."
         )
     if several and chosen.fill:
-        raise DsrError("--fill names the mask of one scan; with several, restore each by itself.")
+        raise UsageError("--fill names the mask of one scan; with several, restore each by itself.")
     if chosen.mask_kinds and not (chosen.mask or chosen.mask_dir):
-        raise DsrError("--mask-kinds says what stands in the mask; give --mask or --mask-dir, too.")
+        raise UsageError("--mask-kinds says what stands in the mask; give --mask or --mask-dir, too.")
 
 
 def _targets(

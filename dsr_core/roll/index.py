@@ -122,6 +122,11 @@ class Index:
         row = self._row("select begun from results where path = ?", self._inside(path))
         return row is not None and (bool(row[0]) or self._is_whole(path))
 
+    def is_changed(self, path: Path) -> bool:
+        """Return whether a file that is there was written here and is not what it was."""
+        row = self._row("select path from results where path = ?", self._inside(path))
+        return row is not None and not self.is_ours(path)
+
     def begin(self, job: Job) -> None:
         """Write down which files a job is about to write."""
         with self._told():
@@ -168,12 +173,13 @@ class Index:
             self._base.execute("delete from scans where output = ?", (self._inside(path),))
 
     def _is_whole(self, path: Path) -> bool:
-        row = self._row("select size, mtime from results where path = ?", self._inside(path))
+        row = self._row("select size, mtime, sha256 from results where path = ?", self._inside(path))
         try:
             stat = path.stat()
+            same = row is not None and row[0] == stat.st_size
+            return bool(same and (row[1] == stat.st_mtime_ns or row[2] == checksum(path)))
         except OSError:
             return False
-        return bool(row == (stat.st_size, stat.st_mtime_ns))
 
     def _row(self, question: str, *values: Any) -> Any:
         with self._told():

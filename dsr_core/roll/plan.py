@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dsr_core.atomic import check_free
-from dsr_core.errors import DsrError
-from dsr_core.io.reader import ShadowFileError
+from dsr_core.errors import ChangedResultError, DsrError, PassedOverError
 from dsr_core.job import STREAM, Job
 from dsr_core.roll.index import Index, settings_of, targets_of
 from dsr_core.roll.work import Outcome
@@ -55,11 +54,9 @@ class Plan:
                     yield ready
 
     def begun(self) -> Iterator[Job]:
-        """Yield the same; of each it is written down that it has begun, and its folders are there."""
+        """Yield the same; of each it is written down that it has begun."""
         for job in self.left():
             try:
-                for path in targets_of(job) if self.index else ():
-                    make_folder(path.parent)
                 check_free(targets_of(job), overwrite=job.overwrite)
                 if self.index:
                     self.index.begin(job)
@@ -109,10 +106,15 @@ class Plan:
                 self.on_done(job, record)
                 return None
         if self.index.is_result(job.source):
-            raise ShadowFileError(f"{job.source} is a result of an earlier run; it is passed over.")
-        if self.resume and all(self.index.is_ours(path) for path in targets_of(job) if path.exists()):
-            return replace(job, overwrite=True)
-        return job
+            raise PassedOverError(f"{job.source} is a result of an earlier run; it is passed over.")
+        if not self.resume or job.overwrite:
+            return job
+        there = [path for path in targets_of(job) if path.exists()]
+        for path in filter(self.index.is_changed, there):
+            raise ChangedResultError(
+                f"{path} was changed after it was written and is left alone; --overwrite makes it again."
+            )
+        return replace(job, overwrite=all(map(self.index.is_ours, there)))
 
 
 def make_folder(folder: Path) -> None:

@@ -10,9 +10,8 @@ from time import perf_counter
 from typing import Any
 
 from dsr_core.atomic import check_free
-from dsr_core.errors import DsrError
+from dsr_core.errors import ChangedResultError, DsrError, PassedOverError
 from dsr_core.evidence import told
-from dsr_core.io.reader import ShadowFileError
 from dsr_core.job import STREAM, Job
 from dsr_core.providers import label
 from dsr_core.roll import pool
@@ -127,7 +126,7 @@ class Roll:
     def _known(self, job: Job, record: dict[str, Any]) -> None:
         """Count a file that was done before."""
         self._bars.ended(job)
-        self._counted["before"] += 1
+        self._counted["done before"] += 1
         # it may have had another path then
         names = {"input": job.source, "output": job.output, "mask": job.mask, "overlay": job.overlay}
         record |= {name: path and str(path) for name, path in names.items()}
@@ -150,8 +149,11 @@ class Roll:
 
     def _failed(self, job: Job, error: DsrError) -> None:
         text = str(error)
-        if isinstance(error, ShadowFileError):
+        if isinstance(error, PassedOverError):
+            self._counted["passed over"] += 1
             self._bars.note(text)
+            if self._chosen.json and isinstance(error, ChangedResultError):
+                self._bars.say(json.dumps({"input": str(job.source), "passed_over": text}))
             return
         line = text if str(job.source) in text else f"{job.source}: {text}"
         self._failures.append(line)
@@ -169,8 +171,10 @@ class Roll:
             note(f"failed: {line}")
         if counted["done"]:
             note(f"{self._megapixels:.1f} MP in {seconds:.1f} s, {self._megapixels / seconds:.1f} MP/s")
-        before = f", {counted['before']} done before" if counted["before"] else ""
-        note(f"{counted['done']} of {total} files restored, {len(self._failures)} failed{before}")
+        others = "".join(
+            f", {counted[each]} {each}" for each in ("done before", "passed over") if counted[each]
+        )
+        note(f"{counted['done']} of {total} files restored, {len(self._failures)} failed{others}")
 
 
 def sentence(report: dict[str, Any]) -> str:

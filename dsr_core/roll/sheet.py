@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from dsr_core.atomic import write_all
-from dsr_core.errors import DsrError
+from dsr_core.errors import UsageError
 from dsr_core.roll.previews import Preview, Shown
 
 _CELL = 360  # pixels a picture may be wide and high
@@ -22,7 +22,7 @@ _LETTERS = 34  # of a name that fit below a picture
 def check_sheet(path: Path) -> None:
     """Refuse a name that says no format."""
     if path.suffix.lower() not in _FORMATS:
-        raise DsrError(f"{path} has no suffix that says which picture to write; use {', '.join(_FORMATS)}.")
+        raise UsageError(f"{path} has no suffix that says which picture to write; use {', '.join(_FORMATS)}.")
 
 
 def cell(record: Mapping[str, Any], shown: Preview) -> Shown:

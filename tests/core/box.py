@@ -12,7 +12,15 @@ from tests.core.made_files import page, tiff
 from tests.dusty import dusty
 
 REPOSITORY = Path(__file__).parents[2]
-ERRORS = {"DsrError", "UnsuitableError", "ShadowFileError", "ProviderError", "PlugInError"}
+ERRORS = {
+    "DsrError",
+    "UsageError",
+    "UnsuitableError",
+    "PassedOverError",
+    "ChangedResultError",
+    "ProviderError",
+    "PlugInError",
+}
 
 
 class Box:

@@ -53,6 +53,14 @@ main(sys.argv[1:])
         )
 
 
+@pytest.mark.parametrize("module", ["dsr_core", "dsr_core.cli"])
+def test_python_runs_the_package_as_the_command(module):
+    command = [sys.executable, "-m", module, "restore", "--sensitivity", "3", "scan.tif"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == "dsr-core: --sensitivity must be a number from 0 to 1, not 3.0.\n"
+
+
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
@@ -255,12 +263,6 @@ def test_a_bad_input_is_one_sentence_and_leaves_nothing_behind(folder, call, kin
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--sensitivity", "2"], "--sensitivity must be a number from 0 to 1"),
-        (["--grow", "-3"], "--grow must be"),
-        (
-            ["--min-size", "9", "--max-size", "3"],
-            "--max-size (3) must be 0 (no limit) or at least --min-size (9)",
-        ),
         (["-o", "nowhere/out.tif"], "no folder nowhere"),
         (["-o", "."], "is a folder"),
         (["-o", "out.bmp"], "suffix"),
@@ -275,6 +277,26 @@ def test_a_bad_argument_is_one_sentence_and_leaves_nothing_behind(folder, call, 
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert words in err
     assert names(folder) == ["scan.tif"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--sensitivity", "2"], "--sensitivity must be a number from 0 to 1"),
+        (["--grow", "-3"], "--grow must be"),
+        (
+            ["--min-size", "9", "--max-size", "3"],
+            "--max-size (3) must be 0 (no limit) or at least --min-size (9)",
+        ),
+        (["--size-um", "9,3"], "The second number of --size-um"),
+        (["--resume"], "give --output-dir"),
+    ],
+)
+def test_options_that_cannot_be_exit_with_2_before_a_file_is_looked_for(folder, call, arguments, words):
+    code, out, err = call("restore", "nothing.tif", *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert words in err
+    assert names(folder) == []
 
 
 def test_a_folder_without_the_right_to_write_is_named(folder, call, monkeypatch):
@@ -304,6 +326,8 @@ def test_a_mask_that_would_be_blurred_is_refused_by_its_name_before_the_network_
         ["polish"],
         ["restore", "a.tif", "--grow", "x"],
         ["restore", ""],
+        ["restore", "a.tif", "--most-megapixels", "nan"],
+        ["restore", "a.tif", "--white", "0"],
         ["restore", "a", "-o", "b", "--output-dir", "c"],
     ],
 )
@@ -315,7 +339,7 @@ def test_wrong_usage_exits_with_2(arguments):
 
 def test_one_output_cannot_take_several_inputs(folder, call):
     code, _, err = call("restore", "a.tif", "b.tif", "-o", "c.tif")
-    assert code == 1
+    assert code == 2
     assert "--output-dir" in err
     assert names(folder) == []
 

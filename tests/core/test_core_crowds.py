@@ -56,6 +56,23 @@ def test_a_starry_sky_stays_and_goes_on_request(lights):
     assert result.defects == {"repair": 256, "keep": 20}[lights]
 
 
+@pytest.mark.parametrize("options", [{"max_size": 6}, {"kinds": "scratches"}, {"polarity": "bright"}])
+def test_a_starry_sky_is_one_whatever_the_options_let_pass(options):
+    prediction = sky(hard=20)
+    small = prediction.probability[416:]
+    small[prediction.image[416:, :, 0] < 0.25] = 0  # 48 stars, 5 pixels wide: 0.4 % of the pixels
+    prediction.probability[40, 8:120] = 250
+    assert compose(prediction, Options(**options)).defects == 0
+    assert compose(prediction, Options(**options, dense="repair")).defects > 0
+
+
+def test_dark_marks_before_a_starry_sky_go_where_they_alone_are_wanted():
+    prediction = sky(hard=0)
+    prediction.image[4:8, 4:8], prediction.probability[4:8, 4:8] = 0, 250
+    assert compose(prediction).defects == 0
+    assert compose(prediction, Options(polarity="dark")).defects == 1
+
+
 def test_dust_goes_where_half_of_it_may_be_lights():
     result = compose(sky(hard=100))
     assert result.defects == 256

@@ -81,6 +81,18 @@ def test_what_a_mask_marks_is_repaired_and_nothing_else(restore):
     assert (after[marks] != image[marks]).all()
 
 
+@pytest.mark.parametrize(("only", "outside"), [("40,30,56,50", 0), ("43,30,9,9", 18), ("0,0,9,9", 36)])
+def test_marks_outside_of_the_region_are_told(restore, only, outside):
+    image, marks = faint()
+    write_scan(Path("scan.tif"), image)
+    cv2.imwrite("mask.png", marks * np.uint8(255))
+    code, (report,), err = restore("scan.tif", "-o", "out.tif", "--fill", "mask.png", "--only", only)
+    said = f"{outside} of 36 marked pixels lie outside of the region that may change, and stay."
+    assert code == 0
+    assert (said in err, said in report["notes"]) == (outside > 0, outside > 0)
+    assert (tifffile.imread("out.tif") != image).any(axis=2).sum() == 36 - outside
+
+
 def test_the_mask_with_a_value_for_each_kind_comes_back_too(restore):
     write_scan(Path("scan.tif"), dusty())
     restore("scan.tif", "-o", "a.tif", "--mask", "mask.png", "--mask-kinds")
@@ -226,13 +238,10 @@ def test_sizes_on_the_film_are_limits_in_pixels(restore):
     ("arguments", "said"),
     [
         (["--size-um", "20,200"], "does not say its resolution"),
-        (["--size-um", "20,200", "--min-size", "3"], "give one or the other"),
-        (["--size-um", "20,10"], "at least the first"),
         (["--only", "0,0,97,80"], "does not lie in the picture of 96 x 80 pixels"),
         (["--fill", "small.png"], "small.png is 95 x 80 pixels, the picture 96 x 80"),
         (["--fill", "none.png"], "There is no file none.png"),
         (["--fill", "m.png", "--mask", "m.png", "--overwrite"], "m.png is the mask that --fill reads"),
-        (["--fill", "m.png", "m.png"], "--fill names the mask of one scan"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(restore, tmp_path, arguments, said):
@@ -244,6 +253,20 @@ def test_what_cannot_be_is_refused_in_a_sentence(restore, tmp_path, arguments, s
     assert code == 1
     assert said in err + "".join(report["error"] for report in reports)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--size-um", "20,200", "--min-size", "3"], "give one or the other"),
+        (["--size-um", "20,10"], "at least the first"),
+        (["--fill", "m.png", "m.png"], "--fill names the mask of one scan"),
+    ],
+)
+def test_what_does_not_go_together_is_wrong_usage(restore, arguments, said):
+    code, reports, err = restore(*arguments, "scan.png")
+    assert (code, reports) == (2, [])
+    assert said in err
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from dsr_core.editor.session import Session
 from dsr_core.io import Picture, Wishes, losses, read_picture
 from dsr_core.io.infrared import find_infrared_scan
 from dsr_core.io.kinds import check_depth
+from dsr_core.region import Region
 from dsr_core.roll import cluster
 from tests.core.box import refuses, trees, words
 from tests.core.made_files import (
@@ -201,6 +202,7 @@ ROWS = {
     # what was asked for
     "pixels per inch, --size-um is": measured_on_film,
     "marks nothing; white is repaired": nothing_marked,
+    "lie outside of the region": lambda _: Region(0, 0, 1, 1).remarks(np.ones((2, 2), np.bool_))[0],
     # what was found
     "may be lamps, stars or snow": lambda _: lights.remark(100),
     "that is implausibly dense": lambda _: crowds.remark(100, 0.1),

@@ -9,7 +9,7 @@ from dsr_core.errors import DsrError
 from dsr_core.nn.checkpoint import FORMAT, load_checkpoint, save_checkpoint
 from dsr_core.nn.export import TOLERANCE
 from dsr_core.nn.unet import UNet, UNetConfig
-from tests.nn.small_model import INFO
+from tests.nn.small_model import INFO, SMALL
 
 
 @pytest.mark.parametrize("kind", ["model", "trio"])
@@ -28,6 +28,20 @@ def test_round_trip_keeps_config_weights_and_info(kind, request, tmp_path):
             torch.testing.assert_close(first, theirs, rtol=1e-2, atol=TOLERANCE)
             assert torch.equal(first, second)
     assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
+
+
+def test_a_kernel_beyond_half_precision_keeps_its_own(tmp_path):
+    torch.manual_seed(0)
+    model = UNet(SMALL).eval()
+    kernel = model.head.conv.weight
+    with torch.no_grad():
+        kernel[0, 0, 0, 0] = 70_001
+    save_checkpoint(tmp_path / "a.pt", model, INFO)
+    stored = torch.load(tmp_path / "a.pt", weights_only=True)["state_dict"]
+    assert torch.equal(load_checkpoint(tmp_path / "a.pt")[0].head.conv.weight, kernel)
+    halves = [key for key, value in stored.items() if value.dtype == torch.float16]
+    kernels = [key for key, value in stored.items() if value.ndim > 1]
+    assert {*kernels} - {*halves} == {"head.conv.weight"}
 
 
 def test_a_failed_save_leaves_the_old_file_and_nothing_else(model, tmp_path):

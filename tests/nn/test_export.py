@@ -77,6 +77,16 @@ def test_kernels_that_networks_share_are_stored_once(model, tmp_path):
     assert sizes[1] < 1.1 * sizes[0]
 
 
+def test_a_kernel_beyond_half_precision_keeps_its_own():
+    kernels = {"large": np.full((2, 2), 70_001, np.float32), "usual": np.ones((2, 2), np.float32)}
+    graph = onnx.helper.make_graph(
+        [], "g", [], [], [onnx.numpy_helper.from_array(values, name) for name, values in kernels.items()]
+    )
+    stored = {each.name: each for each in export._store_half(onnx.helper.make_model(graph)).graph.initializer}
+    assert stored.keys() == {"large", "usual.half"}
+    assert np.array_equal(onnx.numpy_helper.to_array(stored["large"]), kernels["large"])
+
+
 def test_what_the_file_says_about_itself(exported):
     assert exported == find_model(exported.path)
     assert (exported.name, exported.version, exported.loss) == ("test", "1", "3")

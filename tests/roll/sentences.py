@@ -53,6 +53,15 @@ def a_result(box):
     plan._judged(plan.jobs[0])
 
 
+def a_changed_result(box):
+    box.copy("o.tif")
+    index = SimpleNamespace(
+        done=lambda *_: None, is_result=lambda _: False, is_changed=lambda path: path.name == "o.tif"
+    )
+    plan = Plan([a_job(box)], index, resume=True, on_done=None, on_error=None)
+    plan._judged(plan.jobs[0])
+
+
 def dead(box):
     raise pool._died(a_job(box))
 
@@ -92,6 +101,7 @@ ROWS = {
     "is a folder without pictures": empty,
     "No file matches": lambda box: box.run("*.png", "--output-dir", "out"),
     "is a result of an earlier run": a_result,
+    "was changed after it was written": a_changed_result,
     "was ended from outside": dead,
     "has another size than": other_size,
     "has no suffix that says which picture": lambda box: box.run("scan.tif", "--contact-sheet", "a.pdf"),

@@ -87,5 +87,5 @@ def test_a_region_gets_its_part_of_the_places(scratched, call):
 @pytest.mark.usefixtures("scratched")
 def test_one_file_alone_is_no_roll(call, arguments):
     code, out, err = call(*arguments)
-    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert (code, out, err.count("\n")) == (2, "", 1)
     assert "give all of a roll at once" in err

@@ -41,6 +41,12 @@ def test_a_folder_is_restored_with_its_structure(roll, call):
         assert inside
 
 
+def test_masks_alone_keep_the_structure(roll, call):
+    assert call(roll, "--recursive", "--mask-dir", "masks", "--overlay-dir", "seen")[0] == 0
+    assert names("masks") == [name.replace("restored.tif", "mask.png") for name in ALL]
+    assert names("seen") == [name.replace("restored.tif", "defects.jpg") for name in ALL]
+
+
 def test_pipes_and_dead_links_in_a_folder_are_passed_over(roll, call):
     os.mkfifo(roll / "0.tif")
     (roll / "9.tif").symlink_to("nowhere.tif")
@@ -76,7 +82,7 @@ def test_patterns_that_the_shell_left_alone_are_understood(roll, call):
 )
 def test_what_makes_no_sense_is_one_sentence(roll, call, arguments, words):
     code, out, err = call(roll, *arguments)
-    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert (code, out, err.count("\n")) == (2, "", 1)
     assert words in err
     assert not Path("out").exists()
 
@@ -139,11 +145,51 @@ def test_what_others_put_there_or_changed_stays(roll, call):
     assert (code, "exists already" in err) == (1, True)
     assert names("out") == ALL
     Path("out/2.restored.tif").write_text("retouched by hand")
-    assert call(*every, "--grow", "3")[0] == 1
+    code, _, err = call(*every, "--grow", "3")
+    assert code == 1
+    assert "out/2.restored.tif was changed after it was written and is left alone" in err
+    assert err.splitlines()[-1] == "dsr-core: 1 of 3 files restored, 1 failed, 1 passed over"
     assert Path("out/1.restored.tif").read_text() == "precious"
     assert Path("out/2.restored.tif").read_text() == "retouched by hand"
     assert call(*every, "--overwrite")[0] == 0
     assert tifffile.imread("out/1.restored.tif").shape == (80, 96, 3)
+
+
+def test_a_result_that_was_changed_is_no_failure(roll, call):
+    every = (roll, "--recursive", "--output-dir", "out", "--resume", "--json")
+    call(*every)
+    os.utime("out/1.restored.tif")  # still the same
+    Path("out/2.restored.tif").write_text("retouched by hand")
+    before = times("out")
+    for more in ([], ["--dry-run"]):
+        code, out, err = call(*every, *more)
+        assert (code, times("out")) == (0, before)
+        assert "--overwrite makes it again" in err
+        assert "1 passed over" in err
+    code, out, err = call(*every)
+    assert err.splitlines()[-1] == "dsr-core: 0 of 3 files restored, 0 failed, 2 done before, 1 passed over"
+    said = [each for line in out.splitlines() if "passed_over" in (each := json.loads(line))]
+    assert [Path(each["input"]).name for each in said] == ["2.tif"]
+    assert call(*every, "--overwrite")[0] == 0
+    assert tifffile.imread("out/2.restored.tif").shape == (80, 96, 3)
+
+
+def test_a_dry_run_says_what_the_run_would_refuse(roll, call):
+    call(roll / "1.tif")
+    for arguments in (
+        [roll],
+        [roll / "1.tif"],
+        [roll / "1.tif", "--output-dir", "out", "--mask", roll / "1.restored.tif"],
+        [roll / "2.tif", "-o", "nowhere/2.tif"],
+    ):
+        code, out, err = call(*arguments, "--dry-run")
+        run = call(*arguments)
+        assert code == run[0] == 1
+        assert len(out.splitlines()) == len(run[1].splitlines())
+        assert err.splitlines()[0] in run[2].splitlines()
+        assert "1 would fail" in err
+    assert call(roll / "1.tif", "--overwrite", "--dry-run")[0] == 0
+    assert call(roll / "1.tif", "--mask-dir", "masks", "-o", "new.tif", "--dry-run")[0] == 0
 
 
 def test_a_dry_run_writes_nothing_and_says_what_and_how_long(roll, call):

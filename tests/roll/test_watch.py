@@ -73,15 +73,15 @@ def test_results_in_the_same_folder_are_no_new_scans(folder, call, script):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "words", "exits"),
     [
-        (["roll", "--watch"], "--output-dir"),
-        (["roll/1.tif", "--watch", "--output-dir", "out"], "no folder"),
-        (["roll", "--watch", "--output-dir", "out", "--report", "r.html"], "has no end"),
+        (["roll", "--watch"], "--output-dir", 2),
+        (["roll/1.tif", "--watch", "--output-dir", "out"], "no folder", 1),
+        (["roll", "--watch", "--output-dir", "out", "--report", "r.html"], "has no end", 2),
     ],
 )
-def test_what_makes_no_sense_is_one_sentence(roll, call, arguments, words):
+def test_what_makes_no_sense_is_one_sentence(roll, call, arguments, words, exits):
     del roll
     code, out, err = call(*arguments)
-    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert (code, out, err.count("\n")) == (exits, "", 1)
     assert words in err
