@@ -14,6 +14,7 @@ from hands import (
     OUT,
     ask,
     click,
+    insist,
     press,
     processes,
     report,
@@ -41,6 +42,11 @@ def stop_the_worker():
     worker = int(until(lambda: processes(b"dsr_core.editor.worker"), "the worker")[0])
     os.kill(worker, signal.SIGSTOP)
     return worker
+
+
+def repeat(main):
+    """Run the filter once more, without its dialog."""
+    insist(["ctrl+f"], lambda: processes(b"dust_scratch_removal.py"), "the plug-in", main)
 
 
 def set_number(key, number, leave="Tab"):
@@ -153,8 +159,7 @@ def interrupted(main):
     report["cancelled_in_dialog"] = ask("state()")
 
     ask("image.set_selected_layers([scan])")
-    tool("windowactivate", "--sync", main)
-    tool("key", "--clearmodifiers", "ctrl+f")  # the filter once more, without its dialog
+    repeat(main)
     worker = stop_the_worker()
     time.sleep(3)  # the progress bar appears
     canvas = ask("image.get_width()") * 2 // 3  # GIMP shows a picture too large for the screen at two thirds
@@ -173,7 +178,7 @@ def interrupted(main):
     press("ctrl+z")
     until(lambda: ask("ids()") == layers, "the scan")
     ask("image.set_selected_layers([scan])")
-    tool("key", "--clearmodifiers", "ctrl+f")
+    repeat(main)
     worker = stop_the_worker()
     time.sleep(3)  # it has read the picture; GIMP ends a plug-in that reads what is gone
     ask("display.delete()")

@@ -88,12 +88,25 @@ def click(on, x, y, button=1):
     tool("mousemove", "--window", on, x, y, "click", button)
 
 
+def insist(keys, condition, what, main):
+    """Press keys in GIMP's window until something comes of it: a busy GIMP loses them now and then."""
+
+    def tried():
+        tool("windowactivate", "--sync", main)
+        time.sleep(0.5)
+        press("Escape", *keys)
+        deadline = time.monotonic() + 20
+        while not (found := condition()) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        return found
+
+    return until(tried, what)
+
+
 def open_dialog():
     main = until(lambda: window("^\\*?\\[(Untitled|scan).*GIMP$"), "GIMP's window")
-    tool("windowactivate", "--sync", main)
-    time.sleep(0.5)
-    press("alt+r", "h", "v")  # Filters > Enhance > Remove dust & scratches
-    dialog = until(lambda: window(DIALOG), "the dialog")
+    # Filters > Enhance > Remove dust & scratches
+    dialog = insist(["alt+r", "h", "v"], lambda: window(DIALOG), "the dialog", main)
     tool("windowactivate", "--sync", dialog)
     return main, dialog
 
