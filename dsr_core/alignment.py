@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dsr_core.bands import side_by_side
-from dsr_core.robust import quantile
+from dsr_core.robust import deviation, quantile
 
 Plane = NDArray[np.float32]
 
@@ -104,7 +104,7 @@ def _blocks(shape: tuple[int, ...]) -> Iterator[tuple[slice, slice]]:
 def _marks(part: Plane) -> Plane:
     """Return how far each pixel stands out from its surroundings, either way: 0 for noise, at most some."""
     fine = cv2.GaussianBlur(part, (0, 0), 0.8) - cv2.GaussianBlur(part, (0, 0), _BACKGROUND)
-    noise = 1.4826 * quantile(np.abs(fine), 0.5) + 1e-6
+    noise = deviation(fine) + 1e-6
     return np.asarray(np.clip(np.abs(fine) / noise - _CLEAR, 0, _STRONGEST), np.float32)
 
 
@@ -119,7 +119,7 @@ def _match(first: Plane, second: Plane) -> tuple[float, float] | None:
     if not (0 < y < score.shape[0] - 1 and 0 < x < score.shape[1] - 1):
         return None
     rest = quantile(score, 0.5)
-    spread = 1.4826 * quantile(np.abs(score - rest), 0.5) + 1e-6
+    spread = deviation(score - rest) + 1e-6
     if score[y, x] - rest < _PEAK * spread:
         return None
     return (

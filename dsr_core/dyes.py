@@ -15,7 +15,7 @@ from dsr_core.alignment import Plane
 from dsr_core.detect import FOUND
 from dsr_core.pixels import Image, colour, full_scale
 from dsr_core.prediction import Prediction
-from dsr_core.robust import fit_most, quantile
+from dsr_core.robust import deviation, fit_most
 
 DARK = 0.02
 """Of the light, added before a logarithm: below it, noise outweighs the light."""
@@ -151,5 +151,5 @@ def _dark_marks(logs: Plane) -> NDArray[np.bool_]:
     """Return which pixels are far darker than most around them."""
     coded = np.rint(logs * -_STEPS).clip(0, 255).astype(np.uint8)
     below = -logs - cv2.medianBlur(coded, _WIDE) / np.float32(_STEPS)
-    dark = below > _PLAIN * 1.4826 * quantile(np.abs(below), 0.5) + 1 / _STEPS
+    dark = below > _PLAIN * deviation(below) + 1 / _STEPS
     return cv2.dilate(dark.view(np.uint8), np.ones((3, 3), np.uint8)).view(np.bool_)

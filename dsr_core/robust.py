@@ -25,6 +25,11 @@ def quantile(values: Values, share: float) -> float:
     return low + (at - below) * (float(parted[below + 1 :].min()) - low) if at > below else low
 
 
+def deviation(values: Values) -> float:
+    """Return the deviation of values around 0 by their median size, which few outliers do not move."""
+    return 1.4826 * quantile(np.abs(values), 0.5)
+
+
 def fit_most(matrix: Values, seen: Values, starts: Sequence[Values]) -> tuple[Values, Values, float]:
     """Fit what most pixels follow, from the first choice of them that leaves the least behind.
 
@@ -67,5 +72,5 @@ def _settled(columns: Values, seen: Values, weight: Values) -> tuple[Values, Val
 def _weighed(columns: Values, seen: Values, solved: Values) -> tuple[Values, float]:
     """Return how much each pixel counts (Tukey's biweight), and the deviation of what is left."""
     rest = seen - solved @ columns
-    spread = 1.4826 * quantile(np.abs(rest), 0.5) + 1e-4
+    spread = deviation(rest) + 1e-4
     return np.maximum(1 - (rest / (4.7 * spread)) ** 2, 0) ** 2, spread
