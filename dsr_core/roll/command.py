@@ -4,7 +4,6 @@ import argparse
 import os
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from itertools import product
 from pathlib import Path
 
 from dsr_core.arguments import FORMATS
@@ -69,11 +68,12 @@ def _restore(chosen: argparse.Namespace, make: Make, found: Sequence[Found], *, 
     jobs = [job for job in jobs if job.source not in kept]
     if chosen.roll:
         jobs = with_places(jobs, chosen.console.note)
+    folders = _folders(chosen)
     if chosen.dry_run:
-        return rehearse(chosen, jobs, _folders(chosen))
-    for folder, file in product(_folders(chosen), found):
-        make_folder(folder / file.below)
-    return Roll(chosen, several=several).run(jobs, kept.values())
+        return rehearse(chosen, jobs, folders)
+    for folder in folders:
+        make_folder(folder)
+    return Roll(chosen, several=several).run(jobs, kept.values(), folders)
 
 
 def _infrared_among(chosen: argparse.Namespace, found: Sequence[Found]) -> set[Path]:

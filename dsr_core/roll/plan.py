@@ -27,6 +27,8 @@ class Plan:
         Whether what is done already is passed over, and results of ours may be replaced.
     on_done, on_error
         Called with a job that was done before and its record; with a job and why it failed.
+    folders
+        Of the results; folders within them are made for each job.
     """
 
     jobs: Sequence[Job]
@@ -34,6 +36,7 @@ class Plan:
     resume: bool
     on_done: Callable[[Job, dict[str, Any]], None]
     on_error: Callable[[Job, DsrError], None]
+    folders: Sequence[Path] = ()
 
     def __post_init__(self) -> None:
         self._sources = {identity: job.source for job in self.jobs if (identity := _identity(job.source))}
@@ -54,9 +57,12 @@ class Plan:
                     yield ready
 
     def begun(self) -> Iterator[Job]:
-        """Yield the same; of each it is written down that it has begun."""
+        """Yield the same; of each it is written down that it has begun, and its folders are there."""
         for job in self.left():
             try:
+                for path in targets_of(job):
+                    if any(map(path.is_relative_to, self.folders)):
+                        make_folder(path.parent)
                 check_free(targets_of(job), overwrite=job.overwrite)
                 if self.index:
                     self.index.begin(job)

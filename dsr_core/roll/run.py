@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, nullcontext
 from itertools import product
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -43,11 +44,11 @@ class Roll:
         self._megapixels = 0.0
         self._pages = [path for path in (chosen.report, chosen.contact_sheet) if path]
 
-    def run(self, jobs: Sequence[Job], kept: Collection[Job] = ()) -> int:
+    def run(self, jobs: Sequence[Job], kept: Collection[Job] = (), folders: Sequence[Path] = ()) -> int:
         """Do what is left to do of these jobs and return the exit code.
 
         The others, ``kept``, are not done; what an earlier run made of them is taken away when this one
-        resumes it.
+        resumes it. Within the ``folders`` of results others are made where there are none.
         """
         index = self._index()
         with (
@@ -58,7 +59,7 @@ class Roll:
             self._check_pages([*jobs, *kept])
             renew = self._may_renew(index)
             check_free(self._pages, overwrite=renew)
-            plan = Plan(jobs, index, self._chosen.resume, self._known, self._failed)
+            plan = Plan(jobs, index, self._chosen.resume, self._known, self._failed, folders)
             for job in kept:
                 self._bars.note(f"{job.source} is kept as it is")
                 plan.take_back(job)

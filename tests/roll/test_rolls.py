@@ -41,6 +41,16 @@ def test_a_folder_is_restored_with_its_structure(roll, call):
         assert inside
 
 
+def test_a_folder_that_cannot_be_made_costs_its_own_files_alone(roll, call):
+    Path("out").mkdir()
+    Path("out/strip 2").write_text("in the way")
+    code, _, err = call(roll, "--recursive", "--output-dir", "out")
+    assert code == 1
+    assert "The folder out/strip 2 cannot be made" in err
+    assert err.splitlines()[-1] == "dsr-core: 2 of 3 files restored, 1 failed"
+    assert Path("out/strip 2").read_text() == "in the way"
+
+
 def test_masks_alone_keep_the_structure(roll, call):
     assert call(roll, "--recursive", "--mask-dir", "masks", "--overlay-dir", "seen")[0] == 0
     assert names("masks") == [name.replace("restored.tif", "mask.png") for name in ALL]
