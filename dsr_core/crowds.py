@@ -27,7 +27,7 @@ def find_crowds(
     shape: tuple[int, ...],
     *,
     vivid: bool = False,
-    starry: bool = False,
+    everywhere: bool = False,
 ) -> NDArray[np.bool_]:
     """Return for each component whether it lies where so much was found that it is no damage.
 
@@ -41,13 +41,15 @@ def find_crowds(
         Number of components.
     shape
         Of the picture: height and width.
-    vivid, starry
-        Whether `is_vivid` says so of what is firm, and `is_starry` of the picture.
+    vivid
+        Whether `is_vivid` says so of what is firm.
+    everywhere
+        Whether the picture is known to be full of what is no damage, as by `is_starry`.
     """
     height, width = shape
     if height * width < _LEAST:
         return np.zeros(count, np.bool_)
-    if starry or np.count_nonzero(firm) > (OF_VIVID if vivid else _OF_PICTURE) * height * width:
+    if everywhere or np.count_nonzero(firm) > (OF_VIVID if vivid else _OF_PICTURE) * height * width:
         return np.ones(count, np.bool_)
     down, right = (max(1, round(side / _TILE)) for side in shape)
     rows, columns = np.divmod(at, width)
@@ -87,10 +89,15 @@ def is_starry(label: NDArray[Any], judged: NDArray[np.bool_], soft: NDArray[np.b
     return bool(np.count_nonzero(lamps) >= _MANY_LIGHTS and found > _OF_LIGHTS and lit > _MOSTLY * found)
 
 
-def remark(left: int, share: float) -> str:
-    """Return what to tell about defects that were left alone, which are that share of the picture."""
+def remark(left: int, share: float, *, printed: bool) -> str:
+    """Return what to tell about defects that were left alone, that share of a picture, or in print."""
     if not left:
         return ""
+    if printed:
+        return (
+            f"This is a print in dots (halftone), in which {left} places look like damage; they stay;"
+            " set dense to repair, and they go."
+        )
     return (
         f"{left} places, {share:.0%} of the picture, look like damage; that is implausibly dense, as print,"
         " paint or stars are, so they stay; set dense to repair, and they go."

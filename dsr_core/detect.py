@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from dsr_core import crowds, discovery, kinds, lights
 from dsr_core.bands import in_bands
 from dsr_core.decisions import LEFT, PAINTED, Decided, outranked
+from dsr_core.halftone import is_halftone
 from dsr_core.options import Options
 from dsr_core.pixels import luminance, pick
 from dsr_core.prediction import NETWORK, Prediction
@@ -152,8 +153,9 @@ def search(
     judged = certain & found & _of_polarity("auto", bright, label, strength)
     starry = options.polarity != "dark" and crowds.is_starry(label[reached], judged, soft, probability.size)
     firm = reached & (certain & keep)[label]
+    printed = bool(firm.any()) and is_halftone(prediction.image)
     # What other evidence shows is never one of too many.
-    dense = keep & ~shown & _dense(prediction, at, label, firm, count, starry=starry)
+    dense = keep & ~shown & _dense(prediction, at, label, firm, count, everywhere=starry or printed)
     if options.dense == "keep":
         keep &= ~dense
     share = np.count_nonzero(dense[label]) / probability.size
@@ -165,7 +167,7 @@ def search(
     mask.ravel()[marks.at[keep[marks.label]]] = True
     notes = (
         lights.remark(int((lamps & keep).sum())) if options.lights == "repair" else "",
-        crowds.remark(int(dense.sum()), share) if options.dense == "keep" else "",
+        crowds.remark(int(dense.sum()), share, printed=printed) if options.dense == "keep" else "",
     )
     return outranked(_grown(mask, options.grow), decided), tuple(filter(None, notes))
 
@@ -262,7 +264,7 @@ def _dense(
     firm: NDArray[np.bool_],
     count: int,
     *,
-    starry: bool,
+    everywhere: bool,
 ) -> NDArray[np.bool_]:
     """Return for each component whether it is one of too many.
 
@@ -272,7 +274,7 @@ def _dense(
     vivid = bool(np.count_nonzero(firm) > crowds.OF_VIVID * size) and crowds.is_vivid(
         pick(prediction.image, at[firm]), pick(prediction.repaired, at[firm])
     )
-    return crowds.find_crowds(at, label, firm, count, shape, vivid=vivid, starry=starry)
+    return crowds.find_crowds(at, label, firm, count, shape, vivid=vivid, everywhere=everywhere)
 
 
 def _of_polarity(

@@ -15,12 +15,13 @@ FAINT, PLAIN, SURE = 118, 170, 250  # of 255: below the usual threshold, above i
 
 def scan(marks, rates=(RATES, RATES), side=1000):
     """Return a prediction with dark (-) and bright (+) specks: pairs of probability and number."""
+    rng = np.random.default_rng(0)
     repaired = np.full((side, side, 1), 0.5, np.float32)
     image, probability = repaired.copy(), np.zeros((side, side), np.uint8)
     strengths = [strength for strength, number in marks for _ in range(number)]
     for place, strength in enumerate(strengths):
-        row, column = divmod(place, side // 10)
-        part = slice(10 * row + 3, 10 * row + 6), slice(10 * column + 3, 10 * column + 6)
+        row, column = 10 * np.array(divmod(place, side // 10)) + rng.integers(0, 7, 2)
+        part = slice(row, row + 3), slice(column, column + 3)
         probability[part] = abs(strength)
         image[part] += 0.4 * np.sign(strength)
     prediction = Prediction(image, repaired, probability, None, "cpu")

@@ -98,6 +98,8 @@ Where implausibly much of a picture looks damaged, nothing is replaced there unl
 it (`dsr_core/crowds.py`). Print, a night sky and splashes of paint, 512 pixels each and drawn without any
 dirt; model {model}. Written by `python -m training dense --photos PHOTOS --output docs/dense.md`.
 
+A print in dots is told by its screen (`dsr_core/halftone.py`), however little of it is taken for damage.
+
 Stars are as small and as many as dust on dirty film, but most of them are round and soft on every side. Where
 lights take three quarters of what was found, and that is more than 1 % of the picture, all of it stays. Fewer
 lights go and are told; `--lights keep` leaves them alone.
