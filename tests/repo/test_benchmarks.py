@@ -286,14 +286,18 @@ def test_the_page_on_reliability_says_what_is_known_and_no_more():
 
 
 def test_what_evidence_costs_is_told_apart(toy_model, monkeypatch):
-    scan, infrared = evidence.made_up(0.3)
+    scan, infrared = evidence.made_up(0.3, seen=False)
     assert scan.shape[:2] == infrared.shape
     assert infrared.dtype == np.uint16
+    dusty, same = evidence.made_up(0.3, seen=True)
+    assert np.array_equal(same, infrared)
+    assert 0.2 < (dusty == scan).mean() < 0.8  # on so small a scan they lie close
+    assert dusty.mean() > scan.mean() + 5000
     clock = [0.0]
     monkeypatch.setattr(evidence, "perf_counter", lambda: clock[0])
     for name, seconds in (("sweep", 3), ("find_scratches", 5), ("find_infrared", 7)):
         slow_down(monkeypatch, dsr_core.filter, name, clock, seconds)
-    seconds = evidence.measure(0.1, str(toy_model))
+    seconds = evidence.measure(0.1, str(toy_model), seen=True)
     assert seconds == {"all else": 3, "scratches": 5, "infrared": 7}
 
 
