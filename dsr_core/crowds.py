@@ -89,14 +89,14 @@ def is_starry(label: NDArray[Any], judged: NDArray[np.bool_], soft: NDArray[np.b
     return bool(np.count_nonzero(lamps) >= _MANY_LIGHTS and found > _OF_LIGHTS and lit > _MOSTLY * found)
 
 
-def remark(left: int, share: float, *, printed: bool) -> str:
-    """Return what to tell about defects that were left alone, that share of a picture, or in print."""
+def remark(left: int, share: float, *, screened: bool) -> str:
+    """Return what to tell about defects that were left alone, that share of a picture, or in a screen."""
     if not left:
         return ""
-    if printed:
+    if screened:
         return (
-            f"This is a print in dots (halftone), in which {left} places look like damage; they stay;"
-            " set dense to repair, and they go."
+            "The picture is made of a regular screen of dots, as print (halftone) and Dufaycolor are;"
+            f" {left} places in it look like damage; they stay; set dense to repair, and they go."
         )
     return (
         f"{left} places, {share:.0%} of the picture, look like damage; that is implausibly dense, as print,"

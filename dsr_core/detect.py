@@ -153,9 +153,9 @@ def search(
     judged = certain & found & _of_polarity("auto", bright, label, strength)
     starry = options.polarity != "dark" and crowds.is_starry(label[reached], judged, soft, probability.size)
     firm = reached & (certain & keep)[label]
-    printed = bool(firm.any()) and is_halftone(prediction.image)
+    screened = bool(firm.any()) and is_halftone(prediction.image)
     # What other evidence shows is never one of too many.
-    dense = keep & ~shown & _dense(prediction, at, label, firm, count, everywhere=starry or printed)
+    dense = keep & ~shown & _dense(prediction, at, label, firm, count, everywhere=starry or screened)
     if options.dense == "keep":
         keep &= ~dense
     share = np.count_nonzero(dense[label]) / probability.size
@@ -167,7 +167,7 @@ def search(
     mask.ravel()[marks.at[keep[marks.label]]] = True
     notes = (
         lights.remark(int((lamps & keep).sum())) if options.lights == "repair" else "",
-        crowds.remark(int(dense.sum()), share, printed=printed) if options.dense == "keep" else "",
+        crowds.remark(int(dense.sum()), share, screened=screened) if options.dense == "keep" else "",
     )
     return outranked(_grown(mask, options.grow), decided), tuple(filter(None, notes))
 

@@ -1,4 +1,7 @@
-"""Pictures printed in dots: their screen repeats along two directions, which neither film nor dirt does."""
+"""Pictures made of a regular screen of dots: it repeats along two directions, as no grain or dirt does.
+
+Print does so, and colour film with a ruled screen, such as Dufaycolor, where the scan resolves it.
+"""
 
 import cv2
 import numpy as np
@@ -20,9 +23,9 @@ photographs and film scans, whole, halved and as JPEG of quality 5 to 30, a prin
 
 
 def is_halftone(image: Image) -> bool:
-    """Return whether most of a picture ``(H, W[, C])`` is print: dots of ink in a regular screen.
+    """Return whether most of a picture ``(H, W[, C])`` is a regular screen of dots.
 
-    Tiles all over it are looked at, of RGB the green channel, since each ink has a screen of its own.
+    Tiles all over it are looked at, of RGB in the green channel, since each ink has a screen of its own.
     """
     samples = colour(image)
     channel = samples[..., samples.shape[2] // 2]

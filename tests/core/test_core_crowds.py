@@ -157,7 +157,7 @@ def test_a_print_in_dots_stays_whole_and_goes_on_request(step):
     assert (result.defects, result.mask.any()) == (0, False)
     (note,) = result.notes
     assert note.startswith(
-        "This is a print in dots (halftone), in which 2 places look like damage; they stay"
+        "The picture is made of a regular screen of dots, as print (halftone) and Dufaycolor are; 2 places in"
     )
     result = compose(printed(step), Options(dense="repair"))
     assert (result.defects, result.notes) == (2, ())

@@ -205,8 +205,8 @@ ROWS = {
     "lie outside of the region": lambda _: Region(0, 0, 1, 1).remarks(np.ones((2, 2), np.bool_))[0],
     # what was found
     "may be lamps, stars or snow": lambda _: lights.remark(100),
-    "that is implausibly dense": lambda _: crowds.remark(100, 0.1, printed=False),
-    "This is a print in dots (halftone)": lambda _: crowds.remark(9, 0.001, printed=True),
+    "that is implausibly dense": lambda _: crowds.remark(100, 0.1, screened=False),
+    "made of a regular screen of dots": lambda _: crowds.remark(9, 0.001, screened=True),
     "like damage that is too wide to be repaired": lambda box: told(box, blotch()),
     # runs
     "Stopped; nothing was left behind": stopped,

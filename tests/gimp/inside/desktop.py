@@ -37,16 +37,17 @@ def open_dialog():
     return main, dialog
 
 
-def stop_the_worker():
-    """Stop the worker as soon as it is there: what it is at does not end, however quick the machine is."""
-    worker = int(until(lambda: processes(b"dsr_core.editor.worker"), "the worker")[0])
-    os.kill(worker, signal.SIGSTOP)
-    return worker
+def stopped_worker():
+    """Stop the worker if it is there, and return its process; what it is at does not end then."""
+    workers = processes(b"dsr_core.editor.worker")
+    if workers:
+        os.kill(int(workers[0]), signal.SIGSTOP)
+    return int(workers[0]) if workers else None
 
 
 def repeat(main):
-    """Run the filter once more, without its dialog."""
-    insist(["ctrl+f"], lambda: processes(b"dust_scratch_removal.py"), "the plug-in", main)
+    """Run the filter once more, without its dialog, and stop its worker as soon as it is there."""
+    return insist(["ctrl+f"], stopped_worker, "the worker", main)
 
 
 def set_number(key, number, leave="Tab"):
@@ -150,7 +151,7 @@ def interrupted(main):
     click(dialog, 112, 41, button=5)  # the wheel chooses the other layer
     time.sleep(PATIENCE)
     shot("dialog-other", dialog)
-    stop_the_worker()
+    until(stopped_worker, "the worker")
     report["second_run"] = ask("repeat()")
     press("alt+e", "Page_Up")  # asks for a preview that does not come
     click(dialog, *CANCEL)
@@ -159,8 +160,7 @@ def interrupted(main):
     report["cancelled_in_dialog"] = ask("state()")
 
     ask("image.set_selected_layers([scan])")
-    repeat(main)
-    worker = stop_the_worker()
+    worker = repeat(main)
     time.sleep(3)  # the progress bar appears
     canvas = ask("image.get_width()") * 2 // 3  # GIMP shows a picture too large for the screen at two thirds
     click(main, 187 + canvas, -19)  # Cancel, below the canvas's right end
@@ -174,12 +174,9 @@ def interrupted(main):
     until(lambda: not window(hands.DIALOG), "the dialog's end")
     until(lambda: not processes(b"dust_scratch_removal.py"), "the plug-in's end")
     report["after_deletion"] = ask("names()")
-    tool("windowactivate", "--sync", main)
-    press("ctrl+z")
-    until(lambda: ask("ids()") == layers, "the scan")
+    insist(["ctrl+z"], lambda: ask("ids()") == layers, "the scan", main)
     ask("image.set_selected_layers([scan])")
-    repeat(main)
-    worker = stop_the_worker()
+    worker = repeat(main)
     time.sleep(3)  # it has read the picture; GIMP ends a plug-in that reads what is gone
     ask("display.delete()")
     os.kill(worker, signal.SIGCONT)
