@@ -96,7 +96,7 @@ def remark(left: int, share: float, *, screened: bool) -> str:
     if screened:
         return (
             "The picture is made of a regular screen of dots, as print (halftone) and Dufaycolor are;"
-            f" {left} places in it look like damage; they stay; set dense to repair, and they go."
+            f" what looks like damage in it ({left}) stays; set dense to repair, and it goes."
         )
     return (
         f"{left} places, {share:.0%} of the picture, look like damage; that is implausibly dense, as print,"

@@ -153,7 +153,7 @@ def search(
     judged = certain & found & _of_polarity("auto", bright, label, strength)
     starry = options.polarity != "dark" and crowds.is_starry(label[reached], judged, soft, probability.size)
     firm = reached & (certain & keep)[label]
-    screened = bool(firm.any()) and is_halftone(prediction.image)
+    screened = bool(keep.any()) and is_halftone(prediction.image)
     # What other evidence shows is never one of too many.
     dense = keep & ~shown & _dense(prediction, at, label, firm, count, everywhere=starry or screened)
     if options.dense == "keep":

@@ -41,8 +41,8 @@ def restore_dask(
     this from the array by itself, so that memory does not grow with the picture; chunks that several blocks
     touch are read for each of them. Outside the mask every sample is bit-identical to the input. What is
     decided by looking at a whole picture is decided by looking at a block: how dirty it is, which polarity is
-    rare, which specks may be lights, what is implausibly dense; a scratch that crosses blocks is found in
-    each of them for itself.
+    rare, which specks may be lights, what is implausibly dense or a screen; a scratch that crosses blocks is
+    found in each of them for itself.
 
     Parameters
     ----------

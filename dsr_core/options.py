@@ -73,8 +73,8 @@ class Options:
     kinds
         ``"all"``, or one kind alone: ``"specks"``, ``"hairs"``, ``"scratches"``, ``"others"``.
     dense
-        ``"keep"`` or ``"repair"`` where implausibly much is taken for damage: 8 % of a picture, 25 % of a
-        tile.
+        ``"keep"`` or ``"repair"`` where implausibly much is taken for damage (8 % of a picture, 25 % of a
+        tile) or the picture is a regular screen of dots.
     grow
         Pixels that the found damage is widened by, because its edge is blurred by the scanner.
     feather

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -156,9 +157,8 @@ def test_a_print_in_dots_stays_whole_and_goes_on_request(step):
     result = compose(printed(step))
     assert (result.defects, result.mask.any()) == (0, False)
     (note,) = result.notes
-    assert note.startswith(
-        "The picture is made of a regular screen of dots, as print (halftone) and Dufaycolor are; 2 places in"
-    )
+    assert note.startswith("The picture is made of a regular screen of dots, as print (halftone) and")
+    assert "what looks like damage in it (2) stays" in note
     result = compose(printed(step), Options(dense="repair"))
     assert (result.defects, result.notes) == (2, ())
 
@@ -185,6 +185,19 @@ def plain(side=512):
 @pytest.mark.parametrize("image", [lines(), plain(), np.zeros((512, 512, 3)), printed(6).image[:127]])
 def test_what_is_no_print_in_dots(image):
     assert not is_halftone(image)
+
+
+def test_a_faint_mark_in_a_screen_stays_too():
+    prediction = printed(6)
+    prediction.probability[prediction.probability > 0] = 100
+    assert compose(prediction, Options(sensitivity=0.9)).defects == 0
+    assert compose(prediction, Options(sensitivity=0.9, dense="repair")).defects == 2
+
+
+@pytest.mark.parametrize("times", [3, 4, 5])
+def test_the_pixels_of_an_enlarged_scan_are_no_screen(times):
+    soft = cv2.GaussianBlur(plain(200), (0, 0), 1.5)
+    assert not is_halftone(soft.repeat(times, axis=0).repeat(times, axis=1))
 
 
 def test_a_small_print_in_a_picture_does_not_keep_the_rest():
