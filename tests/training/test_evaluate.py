@@ -6,6 +6,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+import torch
 from skimage import data
 
 from dsr_core.errors import DsrError
@@ -175,6 +176,7 @@ def test_what_is_missing_is_named(model, words, toy_model, tmp_path, capsys):
 def test_runs_are_set_side_by_side(folder, tmp_path, capsys):
     info = {"name": "x", "version": "1", "loss": "1", "training_data": "none", "steps": "7", "licence": "MIT"}
     sizes = {"narrow": (8, 8), "wide": (16, 32)}
+    torch.manual_seed(0)
     for name, widths in sizes.items():
         (tmp_path / name).mkdir()
         net = UNet(UNetConfig(widths=widths, encoder_blocks=(1, 1), decoder_blocks=(1,)))
