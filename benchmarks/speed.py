@@ -12,7 +12,7 @@ import onnx
 import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from dsr_core.engine import Engine
 from dsr_core.models import ModelInfo
@@ -55,21 +55,18 @@ def machine_peak() -> dict[str, float]:
 
 
 def _product(operator: str, left: NDArray[Any], right: NDArray[Any]) -> Callable[[], Any]:
-    """Return what multiplies two matrices in onnxruntime."""
-    kind, result = (
-        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), left.shape)
-        for name, dtype in (
-            ("left", left.dtype),
-            ("product", np.int32 if left.dtype.kind == "u" else np.float32),
-        )
+    """Return what multiplies two matrices in onnxruntime: of float32, or whole numbers into int32."""
+    given = helper.np_dtype_to_tensor_dtype(left.dtype)
+    summed = given if operator == "MatMul" else TensorProto.INT32
+    graph = helper.make_graph(
+        [helper.make_node(operator, ["left", "right"], ["product"])],
+        "product",
+        [helper.make_tensor_value_info("left", given, left.shape)],
+        [helper.make_tensor_value_info("product", summed, left.shape)],
+        [numpy_helper.from_array(right, "right")],
     )
-    node = helper.make_node(operator, ["left", "right"], ["product"])
-    graph = helper.make_graph([node], "product", [kind], [result], [numpy_helper.from_array(right, "right")])
-    opset = helper.make_opsetid("", export.OPSET)
-    session = ort.InferenceSession(
-        helper.make_model(graph, opset_imports=[opset], ir_version=10).SerializeToString(),
-        providers=["CPUExecutionProvider"],
-    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", export.OPSET)], ir_version=10)
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     return lambda: session.run(None, {"left": left})
 
 

@@ -153,12 +153,14 @@ def search(
     judged = certain & found & _of_polarity("auto", bright, label, strength)
     starry = options.polarity != "dark" and crowds.is_starry(label[reached], judged, soft, probability.size)
     firm = reached & (certain & keep)[label]
-    screened = bool(keep.any()) and is_halftone(prediction.image)
-    # What other evidence shows is never one of too many.
-    dense = keep & ~shown & _dense(prediction, at, label, firm, count, everywhere=starry or screened)
-    if options.dense == "keep":
+    note = ""
+    if options.dense == "keep" and keep.any():
+        screened = is_halftone(prediction.image)
+        # What other evidence shows is never one of too many.
+        dense = keep & ~shown & _dense(prediction, at, label, firm, count, everywhere=starry or screened)
         keep &= ~dense
-    share = np.count_nonzero(dense[label]) / probability.size
+        share = np.count_nonzero(dense[label]) / probability.size
+        note = crowds.remark(int(dense.sum()), share, screened=screened)
     if decided is not None:
         verdict = decided.ravel().take(marks.at)
         keep |= _any(marks.label, verdict == PAINTED, count)
@@ -167,7 +169,7 @@ def search(
     mask.ravel()[marks.at[keep[marks.label]]] = True
     notes = (
         lights.remark(int((lamps & keep).sum())) if options.lights == "repair" else "",
-        crowds.remark(int(dense.sum()), share, screened=screened) if options.dense == "keep" else "",
+        note,
     )
     return outranked(_grown(mask, options.grow), decided), tuple(filter(None, notes))
 

@@ -4,6 +4,8 @@ Print does so, and colour film with a ruled screen, such as Dufaycolor, where th
 Cloth, honeycombs and tiles do as well where they fill the picture; there, too, dust is doubtful.
 """
 
+from functools import cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -44,8 +46,8 @@ def _repeats(tile: NDArray[np.float32]) -> float:
     if any((way[1:] == way[:-1]).all(axis=1).mean() > _DOUBLED for way in (tile, tile.T)):
         return 0.0
     detail = tile - cv2.GaussianBlur(tile, (0, 0), _DETAIL)
-    window = np.outer(np.hanning(len(tile)), np.hanning(len(tile)))
-    alike = _autocorrelation((detail - detail.mean()) * window) / _autocorrelation(window)
+    window, its_own = _window()
+    alike = _autocorrelation((detail - detail.mean()) * window) / its_own
     if alike[_COARSEST, _COARSEST] <= 0:
         return 0.0
     alike /= alike[_COARSEST, _COARSEST]
@@ -59,6 +61,13 @@ def _repeats(tile: NDArray[np.float32]) -> float:
     first = value.argmax()
     sine = np.abs(down * right[first] - right * down[first]) / (length * length[first])
     return float(value[sine > _ACROSS].max(initial=0))
+
+
+@cache
+def _window() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what a tile fades out by towards its edges, and its autocorrelation."""
+    window = np.outer(np.hanning(_TILE), np.hanning(_TILE))
+    return window, _autocorrelation(window)
 
 
 def _autocorrelation(values: NDArray[np.float64]) -> NDArray[np.float64]:
